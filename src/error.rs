@@ -1,0 +1,67 @@
+//! What a run can end with, and the exit code a scheduler branches on.
+
+use crate::problem::Problems;
+
+/// Exit codes: a documented interface (README, "Exit codes"), never renumbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or nothing due.
+    Done = 0,
+    /// The command line was not understood.
+    Usage = 2,
+    /// An input breaks its contract.
+    InputContract = 65,
+    /// An input is missing.
+    InputMissing = 66,
+    /// A store or relay cannot be reached.
+    Unreachable = 69,
+    /// A fault of this program.
+    Internal = 70,
+    /// Disk or memory.
+    Resources = 74,
+    /// Something is in the way that will pass: try later.
+    TryLater = 75,
+    /// The outcome of a commit is unknown; the next run finds out.
+    CommitUnknown = 76,
+    /// Permission denied.
+    Permission = 77,
+    /// Pipeline, SQL or template is wrong.
+    Definition = 78,
+    /// Checks held the publication and its reports.
+    Held = 79,
+    /// Published, but not every delivery was accepted.
+    DeliveryIncomplete = 80,
+}
+
+/// Any failure, with the exit code it asks for. Module errors convert into it with one `From` each.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub error: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { exit, error: error.into() }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::new(Exit::Definition, problems)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    /// The error and what caused it, printed once, at the top.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.error)?;
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            write!(f, "\n  because: {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,400 @@
+//! The pipeline: one validated YAML file, with everything resolved that a run needs to know.
+//!
+//! [`spec`] is what a person wrote, [`Pipeline`] is what it means; the second cannot be invalid, and the step between
+//! does no IO beyond reading the file itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::calendar::Calendar;
+
+/// A validated pipeline. Names are unique within their kind; every reference by name has been resolved.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// The YAML file, as given.
+    pub file: PathBuf,
+    /// The folder of the YAML file: relative paths start here.
+    pub directory: PathBuf,
+    pub name: String,
+    pub description: String,
+    pub owner: String,
+    pub calendar: Calendar,
+    /// ISO 4217 code of the reporting currency.
+    pub currency: String,
+    pub storage: Storage,
+    /// Typed values that SQL reads as `$name`.
+    pub params: BTreeMap<String, Param>,
+    pub sources: BTreeMap<String, Source>,
+    pub models: Models,
+    pub checks: Checks,
+    pub control_totals: Vec<ControlTotal>,
+    pub reports: BTreeMap<String, Report>,
+    pub audiences: BTreeMap<String, Audience>,
+    pub delivery: Delivery,
+    pub engine: Engine,
+    /// Canonical JSON of the whole file after `${NAME}` was resolved; secrets appear as their reference only. Part of
+    /// the fingerprint, except for `engine`, `storage`, `audiences` and `delivery`, which cannot change a figure.
+    pub canonical: serde_json::Value,
+}
+
+/// Where inputs are and where publications go.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// Sources with a relative pattern are below this URL.
+    pub inputs: Url,
+    /// The root of the publication log and its tables. Never equal to, above or below `inputs`.
+    pub outputs: Url,
+    /// Options by the object store's own key names (`aws_endpoint`, `azure_storage_account_name`, ...). What is not
+    /// given here is taken from the usual environment variables of that cloud.
+    pub options: BTreeMap<String, Text>,
+}
+
+/// A text that is either plain or a secret by reference.
+#[derive(Clone, Debug)]
+pub enum Text {
+    Plain(String),
+    Secret(Secret),
+}
+
+/// A secret by reference: its value is looked up once, kept out of `Debug`, logs and errors.
+#[derive(Clone)]
+pub struct Secret {
+    /// `env:NAME` or `file:PATH`, which may be shown.
+    pub reference: String,
+    value: String,
+}
+
+impl Secret {
+    #[must_use]
+    pub fn new(reference: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { reference: reference.into(), value: value.into() }
+    }
+
+    /// The value itself, for the one call that needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.value
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secret({})", self.reference)
+    }
+}
+
+/// A typed parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Param {
+    Text(String),
+    Integer(i64),
+    Boolean(bool),
+    /// A decimal as written: unscaled value and scale.
+    Decimal {
+        unscaled: i128,
+        scale: u8,
+    },
+    /// Days since 1970-01-01 in no zone.
+    Date(jiff::civil::Date),
+}
+
+/// A set of files under a URL, with its contract, owner and freshness.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    /// Absolute URL with `*` (within a path segment) and `**` (any number of segments).
+    pub files: Url,
+    pub format: Format,
+    /// Hive partition columns in path order. At most one is [`Partition::Period`]: its value (`2026-10`, `2026-10-31`,
+    /// `2026-W44`) says which period a file arrived for. A source without one is read whole.
+    pub partitions: Vec<(String, Partition)>,
+    /// The contract: every column, in order. Partition columns are not repeated here.
+    pub columns: Vec<Column>,
+    /// The natural key. Empty: rows have none and are never compared.
+    pub key: Vec<String>,
+    pub owner: String,
+    /// How old the newest file may be when the period is due.
+    pub freshness: Option<jiff::SignedDuration>,
+    /// A source that may have no file at all; its table is then empty.
+    pub optional: bool,
+    /// A reference table, versioned beside the pipeline (its pattern is relative to the YAML file).
+    pub reference: bool,
+}
+
+impl Source {
+    /// The partition column that names a file's period, if any.
+    #[must_use]
+    pub fn period_partition(&self) -> Option<&str> {
+        self.partitions.iter().find(|(_, kind)| *kind == Partition::Period).map(|(name, _)| name.as_str())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partition {
+    Period,
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Parquet,
+    Csv,
+    Ndjson,
+}
+
+/// A column with its type; what the type does not allow is refused or quarantined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub kind: ColumnType,
+    pub nullable: bool,
+}
+
+/// Column types of sources and marts, written `text`, `integer`, `decimal(18,4)`, `boolean`, `date`, `timestamp`
+/// (an instant), `local_timestamp` (wall clock without zone), with ` null` after it when nulls are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    Text,
+    Integer,
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
+    Boolean,
+    Date,
+    /// Microseconds, UTC.
+    Timestamp,
+    /// Microseconds, no zone.
+    LocalTimestamp,
+}
+
+/// Where models are and what SQL cannot say of itself.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// Folders with one `.sql` file per model; the file stem is the model's name.
+    pub directories: Vec<PathBuf>,
+    /// Scopes that differ from the inferred one.
+    pub scopes: BTreeMap<String, Scope>,
+    /// Effective-dated lookups: SQL functions by name.
+    pub lookups: BTreeMap<String, Lookup>,
+    pub carried: Vec<Carried>,
+    /// Published tables.
+    pub marts: BTreeMap<String, Mart>,
+}
+
+/// How often a model is built, and what it sees of the tables it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Once, from sources that are read whole, before anything else.
+    Reference,
+    /// Once per intake: the files that arrived for one period. Intakes are built from the newest to the oldest.
+    Intake,
+    /// Once per reporting period, seeing the rows of that period from all intakes.
+    Period,
+    /// Once, seeing all rows of all intakes and periods.
+    History,
+}
+
+/// `name(key..., date)` in SQL: the value of the version in force for that key on that date, or null.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    /// A model of reference scope, one row per version.
+    pub model: String,
+    pub key: Vec<String>,
+    pub valid_from: String,
+    /// Exclusive end; without it a version is in force until the next one.
+    pub valid_to: Option<String>,
+    pub value: String,
+    /// A version older than this many days counts as none.
+    pub max_age_days: Option<i64>,
+}
+
+/// Rows that may belong to an older intake than the one they arrived in (a refund of last month's order). In each intake
+/// `model` stands for its own rows and those of newer intakes whose key has not yet appeared in `matched_by`; what is left
+/// after the oldest intake is the table `remainder`.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    pub model: String,
+    pub key: Vec<String>,
+    pub matched_by: String,
+    pub remainder: String,
+}
+
+/// A published table.
+#[derive(Clone, Debug)]
+pub struct Mart {
+    pub name: String,
+    pub description: String,
+    /// The columns that identify a row; also its sort order.
+    pub grain: Vec<String>,
+    /// The date or period column that assigns a row to its period. Without it the table is published whole.
+    pub period: Option<String>,
+    /// Every column in order.
+    pub columns: Vec<Column>,
+    /// Columns that are declared ratios and may be null where undefined.
+    pub ratios: Vec<String>,
+}
+
+/// Checks: queries that must return no rows.
+#[derive(Clone, Debug)]
+pub struct Checks {
+    pub directories: Vec<PathBuf>,
+    /// By check name (file stem). A check without settings blocks.
+    pub settings: BTreeMap<String, CheckSettings>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CheckSettings {
+    pub severity: Severity,
+    pub owner: Option<String>,
+    /// What a person should do about it.
+    pub help: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Listed.
+    Info,
+    /// Banner in the report.
+    Warn,
+    /// Holds the publication and the mail.
+    Block,
+}
+
+/// A sum that must be equal on both sides, to the last unit, computed by a reader that shares nothing with the engine.
+#[derive(Clone, Debug)]
+pub struct ControlTotal {
+    pub name: String,
+    pub left: Side,
+    pub right: Side,
+}
+
+/// One side of a control total.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub of: Relation,
+    /// A sum of products of columns: `list_price * quantity - discount`; `1` counts rows.
+    pub sum: String,
+    /// One total per combination of these columns. Empty: one total.
+    pub by: Vec<String>,
+    /// Column equals text.
+    pub filter: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// All files of a source, as pinned.
+    Source(String),
+    /// A table this run is about to publish.
+    Table(String),
+}
+
+/// A report: a folder with `subject.txt`, `body.html`, `body.txt` and one `.sql` file per query.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub name: String,
+    pub directory: PathBuf,
+    pub audience: String,
+    pub attachments: Vec<Attachment>,
+    /// How a column of a query is printed, by column name; the type decides otherwise.
+    pub formats: BTreeMap<String, NumberFormat>,
+}
+
+/// A query's rows as a file in the mail.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// File name; `{period}` stands for the period. The ending decides the form: `.csv` or `.xlsx`.
+    pub name: String,
+    /// Queries of the report; an `.xlsx` has one sheet each, a `.csv` exactly one.
+    pub queries: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberFormat {
+    /// Two decimals, grouped.
+    Money,
+    /// Grouped, no decimals.
+    Count,
+    /// `12.3 %` of a fraction.
+    Percent,
+    /// Two decimals, `x` after it.
+    Multiple,
+    /// As it is.
+    Plain,
+}
+
+/// Who gets a report.
+#[derive(Clone, Debug)]
+pub struct Audience {
+    pub name: String,
+    pub recipients: Vec<Mailbox>,
+}
+
+/// One mail address, parsed and checked, the domain in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mailbox {
+    pub name: Option<String>,
+    pub address: String,
+}
+
+impl Mailbox {
+    /// The address as logs may show it: `f***@example.com`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.address.split_once('@').unwrap_or((&self.address, ""));
+        let first = local.chars().next().unwrap_or('*');
+        format!("{first}***@{domain}")
+    }
+}
+
+/// How mail leaves.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub from: Mailbox,
+    pub reply_to: Option<Mailbox>,
+    /// Domains that recipients may have; anything else is a problem.
+    pub allow_domains: Vec<String>,
+    pub transport: Transport,
+}
+
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Each message as an `.eml` file in this directory.
+    Directory(PathBuf),
+    Smtp(Smtp),
+}
+
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    pub host: String,
+    pub port: u16,
+    pub tls: Tls,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    /// An extra root certificate (PEM) to trust, for relays with a private authority.
+    pub root_certificate: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte (port 465).
+    Wrapper,
+    /// STARTTLS, and no mail without it (port 587).
+    Required,
+    /// No TLS: accepted for a loopback address only, and only when asked for by name.
+    PlaintextLoopback,
+}
+
+/// Limits of the machine. None of them may change a figure.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// Bytes DataFusion may hold before it spills.
+    pub memory_bytes: usize,
+    /// Where it spills and where large intermediates wait; a fresh folder inside, removed at the end.
+    pub scratch: Option<PathBuf>,
+    /// Partitions of a query. 0: one per core.
+    pub parallelism: usize,
+}
