@@ -2,7 +2,9 @@
 
 pub mod calendar;
 pub mod error;
+pub mod models;
 pub mod pipeline;
 pub mod problem;
+pub mod warehouse;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
