@@ -4,6 +4,6 @@ mod graph;
 mod lints;
 mod sql;
 
-pub use graph::{Input, Model, ModelGraph};
+pub use graph::{Input, Model, ModelGraph, SOURCE_FILES};
 pub use lints::lint;
 pub use sql::{Query, QueryError, bind, names};

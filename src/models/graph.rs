@@ -40,6 +40,8 @@ pub struct ModelGraph {
     pub models: Vec<Model>,
     /// Every name that SQL may read.
     pub inputs: BTreeMap<String, Input>,
+    /// Queries that must return no rows, by name.
+    pub checks: BTreeMap<String, Query>,
 }
 
 /// The system table of input files.
@@ -54,18 +56,20 @@ impl ModelGraph {
         let mut problems = Vec::new();
         let queries = read_queries(&pipeline.models.directories, &mut problems);
         let inputs = inputs(pipeline, &queries, &mut problems);
+        let checks = read_queries(&pipeline.checks.directories, &mut problems);
         problems.extend(unknown_tables(&queries, &inputs));
+        problems.extend(unknown_tables(&checks, &inputs));
         problems.extend(unknown_models(pipeline, &queries));
         let order = order(&queries, pipeline, &mut problems);
         let scopes = scopes(pipeline, &queries, &inputs, &order, &mut problems);
         let models = order.into_iter().filter_map(|name| {
             let query = queries.get(&name)?.clone();
             let scope = *scopes.get(&name)?;
-            let kept = is_kept(pipeline, &queries, &scopes, &name, scope);
+            let kept = is_kept(pipeline, &queries, &checks, &scopes, &name, scope);
             Some(Model { name, query, scope, kept })
         });
         let models = models.collect();
-        Problems::none_or(problems, Self { models, inputs })
+        Problems::none_or(problems, Self { models, inputs, checks })
     }
 
     /// A model by name.
@@ -79,10 +83,17 @@ impl ModelGraph {
         self.models.iter().filter(move |model| model.scope == scope)
     }
 
-    /// Whether anything of a later scope reads this model.
+    /// Whether anything of a later scope, or a check, reads this table.
     #[must_use]
     pub fn read_later(&self, name: &str, scope: Scope) -> bool {
         self.models.iter().any(|model| model.scope > scope && model.query.tables.contains(name))
+            || self.checks.values().any(|check| check.tables.contains(name))
+    }
+
+    /// Whether another model of the same scope reads this one.
+    #[must_use]
+    pub fn read_within(&self, name: &str, scope: Scope) -> bool {
+        self.of_scope(scope).any(|model| model.query.tables.contains(name))
     }
 }
 
@@ -324,6 +335,7 @@ fn scope_of_input(pipeline: &Pipeline, input: &Input, scopes: &BTreeMap<String, 
 fn is_kept(
     pipeline: &Pipeline,
     queries: &BTreeMap<String, Query>,
+    checks: &BTreeMap<String, Query>,
     scopes: &BTreeMap<String, Scope>,
     name: &str,
     scope: Scope,
@@ -333,6 +345,7 @@ fn is_kept(
     models.marts.contains_key(name)
         || models.lookups.values().any(|lookup| lookup.model == name)
         || models.carried.iter().any(|carried| carried.model == name || carried.matched_by == name)
+        || checks.values().any(|check| check.tables.contains(name))
         || readers.len() != 1
         || readers.iter().any(|(reader, _)| scopes.get(*reader) != Some(&scope))
 }

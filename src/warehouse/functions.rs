@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, Date32Array, Date32Builder, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{Date32Array, Date32Builder, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::cast::{as_date32_array, as_timestamp_microsecond_array};
 use datafusion::common::{DataFusionError, exec_datafusion_err};
