@@ -3,10 +3,12 @@
 //! Nothing here goes through the engine: no operator, no plan, no cast is shared with what computed the tables, so a fault
 //! on one side shows as a difference.
 
+mod audit;
 mod expression;
 mod reader;
 mod total;
 
+pub use audit::{AuditError, audit};
 pub use expression::{Sum, SumError};
 pub use reader::{ControlError, batches_of};
 pub use total::{Amount, Totals};

@@ -104,7 +104,7 @@ pub(crate) fn read_queries(directories: &[PathBuf], problems: &mut Vec<Problem>)
         let Some(name) = file.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else { continue };
         match fs::read_to_string(&file) {
             Err(error) => {
-                problems.push(Problem::new("E100", format!("cannot be read: {error}")).at(Place::file(&file)))
+                problems.push(Problem::new("E100", format!("cannot be read: {error}")).at(Place::file(&file)));
             }
             Ok(text) => match Query::parse(&file, &text) {
                 Err(problem) => problems.push(problem),
@@ -259,10 +259,10 @@ impl Walk<'_> {
             return;
         }
         if let Some(start) = self.path.iter().position(|step| step == name) {
-            let cycle: Vec<_> = self.path[start..].iter().map(String::as_str).chain([name]).collect();
+            let cycle: Vec<_> = self.path.iter().skip(start).map(String::as_str).chain([name]).collect();
             self.problems.push(
                 Problem::new("E119", format!("models form a cycle: {}", cycle.join(" → ")))
-                    .at(find(query, &self.path[self.path.len() - 1])),
+                    .at(find(query, self.path.last().map_or(name, String::as_str))),
             );
             return;
         }

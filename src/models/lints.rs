@@ -25,7 +25,7 @@ pub fn lint(file: &Path, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionE
         if let LogicalPlan::Join(join) = node {
             found.extend(cross_join(join));
         }
-        let schema = input_schema(node)?;
+        let schema = input_schema(node);
         for expr in node.expressions() {
             expr.apply(|expr| {
                 found.extend(lint_expr(expr, &schema));
@@ -45,12 +45,12 @@ pub fn lint(file: &Path, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionE
 }
 
 /// The columns that a node's expressions refer to.
-fn input_schema(node: &LogicalPlan) -> Result<DFSchema, DataFusionError> {
+fn input_schema(node: &LogicalPlan) -> DFSchema {
     let mut schema = DFSchema::empty();
     for input in node.inputs() {
         schema.merge(input.schema());
     }
-    Ok(schema)
+    schema
 }
 
 fn lint_expr(expr: &Expr, schema: &DFSchema) -> Option<Problem> {

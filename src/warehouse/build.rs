@@ -234,7 +234,7 @@ impl Progress<'_> {
     async fn build_period(&mut self, period: Period) -> Result<(), BuildError> {
         let context = self.session()?;
         self.register_reference(&context)?;
-        self.register_collected(&context, Scope::Period).await?;
+        self.register_collected(&context, Scope::Period)?;
         let bindings = bindings(self.build.pipeline, Moment { period, as_of: self.build.moment.as_of })?;
         for model in self.build.graph.of_scope(Scope::Period) {
             let frame = self.frame(&context, model, &bindings).await?;
@@ -256,7 +256,7 @@ impl Progress<'_> {
     async fn build_history(&mut self) -> Result<SessionContext, BuildError> {
         let context = self.session()?;
         self.register_reference(&context)?;
-        self.register_collected(&context, Scope::History).await?;
+        self.register_collected(&context, Scope::History)?;
         self.register_remainders(&context).await?;
         context.register_table(crate::models::SOURCE_FILES, Arc::new(self.source_files()?))?;
         for model in self.build.graph.of_scope(Scope::History) {
@@ -336,8 +336,8 @@ impl Progress<'_> {
     }
 
     /// Everything earlier scopes have collected, and the marts they wrote, for the models that read them.
-    async fn register_collected(&self, context: &SessionContext, scope: Scope) -> Result<(), BuildError> {
-        self.collected.register(context).await?;
+    fn register_collected(&self, context: &SessionContext, scope: Scope) -> Result<(), BuildError> {
+        self.collected.register(context)?;
         for mart in self.build.pipeline.models.marts.values() {
             let written = self.build.graph.model(&mart.name).is_some_and(|model| {
                 model.scope < scope

@@ -85,7 +85,7 @@ impl Collected {
     ///
     /// # Errors
     /// When a scratch file has gone.
-    pub async fn register(&self, context: &SessionContext) -> Result<(), DataFusionError> {
+    pub fn register(&self, context: &SessionContext) -> Result<(), DataFusionError> {
         for (name, parts) in &self.tables {
             let memory = MemTable::try_new(Arc::clone(&parts.schema), vec![parts.memory.clone()])?;
             let provider: Arc<dyn TableProvider> = if parts.files.is_empty() {

@@ -128,7 +128,9 @@ async fn resolve(
 }
 
 /// Row numbers: first of identical, further identical, different.
-fn split_copies(source: &Source, all: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>, Vec<u32>), DataFusionError> {
+type Copies = (Vec<u32>, Vec<u32>, Vec<u32>);
+
+fn split_copies(source: &Source, all: &RecordBatch) -> Result<Copies, DataFusionError> {
     let by_name =
         |names: Vec<&String>| names.iter().filter_map(|name| all.column_by_name(name).cloned()).collect::<Vec<_>>();
     let (keys, contents) = (

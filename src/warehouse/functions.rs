@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Date32Array, Date32Builder, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Date32Array, Date32Builder, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::cast::{as_date32_array, as_timestamp_microsecond_array};
 use datafusion::common::{DataFusionError, exec_datafusion_err};
@@ -40,6 +40,11 @@ pub(crate) fn day_of(days: i32) -> Result<Date, DataFusionError> {
         .map_err(|error| exec_datafusion_err!("day {days} is out of range: {error}"))
 }
 
+/// The one argument of a function whose signature has one.
+fn only(arrays: &[ArrayRef]) -> Result<&ArrayRef, DataFusionError> {
+    arrays.first().ok_or_else(|| exec_datafusion_err!("an argument is missing"))
+}
+
 /// `local_day(timestamp) -> date`: the calendar day of an instant in the pipeline's zone.
 #[derive(Debug)]
 struct LocalDay {
@@ -55,7 +60,7 @@ impl LocalDay {
 }
 
 impl ScalarUDFImpl for LocalDay {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "local_day"
     }
 
@@ -69,7 +74,7 @@ impl ScalarUDFImpl for LocalDay {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let instants = as_timestamp_microsecond_array(&arrays[0])?;
+        let instants = as_timestamp_microsecond_array(only(&arrays)?)?;
         Ok(ColumnarValue::Array(Arc::new(local_days(&self.calendar.zone, instants)?)))
     }
 }
@@ -127,7 +132,7 @@ impl PeriodOf {
 }
 
 impl ScalarUDFImpl for PeriodOf {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "period_of"
     }
 
@@ -141,7 +146,7 @@ impl ScalarUDFImpl for PeriodOf {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let array = as_date32_array(&arrays[0])?;
+        let array = as_date32_array(only(&arrays)?)?;
         let mut names: HashMap<i32, String> = HashMap::new();
         let mut periods = StringViewBuilder::with_capacity(array.len());
         for days in array {
@@ -149,12 +154,12 @@ impl ScalarUDFImpl for PeriodOf {
                 periods.append_null();
                 continue;
             };
-            if !names.contains_key(&days) {
-                let period =
-                    self.calendar.containing(day_of(days)?).map_err(|error| exec_datafusion_err!("{error}"))?;
-                names.insert(days, period.to_string());
+            if let Some(name) = names.get(&days) {
+                periods.append_value(name);
+                continue;
             }
-            periods.append_option(names.get(&days));
+            let period = self.calendar.containing(day_of(days)?).map_err(|error| exec_datafusion_err!("{error}"))?;
+            periods.append_value(names.entry(days).or_insert(period.to_string()));
         }
         Ok(ColumnarValue::Array(Arc::new(periods.finish())))
     }

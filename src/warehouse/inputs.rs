@@ -144,6 +144,7 @@ fn suspect_nulls(source: &Source, schema: &Schema, metadata: &ParquetMetaData) -
 fn proved_without_nulls(metadata: &ParquetMetaData, name: &str) -> bool {
     metadata.row_groups().iter().all(|group| {
         let column = group.columns().iter().find(|column| column.column_path().string() == name);
-        column.and_then(|column| column.statistics()).and_then(|statistics| statistics.null_count_opt()) == Some(0)
+        column.and_then(|column| column.statistics()).and_then(parquet::file::statistics::Statistics::null_count_opt)
+            == Some(0)
     })
 }

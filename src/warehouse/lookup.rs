@@ -86,9 +86,10 @@ fn column(name: &str, rows: &RecordBatch, column: &str) -> Result<ArrayRef, Data
 
 fn dates(name: &str, rows: &RecordBatch, wanted: &str) -> Result<Date32Array, DataFusionError> {
     let array = column(name, rows, wanted)?;
-    match array.as_primitive_opt::<Date32Type>() {
-        Some(dates) => Ok(dates.clone()),
-        None => plan_err!("lookup `{name}`: column `{wanted}` must be a date, it is {}", array.data_type()),
+    if let Some(dates) = array.as_primitive_opt::<Date32Type>() {
+        Ok(dates.clone())
+    } else {
+        plan_err!("lookup `{name}`: column `{wanted}` must be a date, it is {}", array.data_type())
     }
 }
 

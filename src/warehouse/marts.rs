@@ -75,7 +75,11 @@ impl<'a> MartWriter<'a> {
         }
         let mut parts = Vec::new();
         for (period, writer) in self.parts {
-            let mut rows = writer.flushed_row_groups().iter().map(|group| group.num_rows()).sum::<i64>();
+            let mut rows = writer
+                .flushed_row_groups()
+                .iter()
+                .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+                .sum::<i64>();
             rows += i64::try_from(writer.in_progress_rows()).unwrap_or(i64::MAX);
             parts.push(MartPart { period, rows: u64::try_from(rows).unwrap_or(0), bytes: writer.into_inner()? });
         }

@@ -66,7 +66,7 @@ pub async fn read_source(
         context.read_table(Arc::new(table)).map_err(read_error)
     };
     let duplicates_schema =
-        rows.duplicates.first().map_or_else(|| source_schema(&input.source), |batch| batch.schema());
+        rows.duplicates.first().map_or_else(|| source_schema(&input.source), arrow::array::RecordBatch::schema);
     let tables = vec![
         (name.clone(), rows.kept),
         (format!("{name}_rejected"), table(rejected_schema(&input.source), rows.rejected)?),

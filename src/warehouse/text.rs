@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder,
+    Array, ArrayRef, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder,
     RecordBatch, StringArray, StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::compute::filter_record_batch;
@@ -109,7 +109,7 @@ fn typed(
     let mut reasons: Vec<Option<String>> = vec![None; text.num_rows()];
     let mut columns: Vec<ArrayRef> = Vec::new();
     for column in &source.columns {
-        let values = text.column_by_name(&column.name).map(|values| values.as_string::<i32>());
+        let values = text.column_by_name(&column.name).map(arrow::array::AsArray::as_string::<i32>);
         columns.push(typed_column(column, values, text.num_rows(), &mut reasons));
     }
     for value in partitions {

@@ -1,4 +1,4 @@
-#[test]
-fn a() {
-    assert!(!tieout::VERSION.is_empty());
-}
+//! All integration tests, one binary: the engine links slowly.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod tidy;
