@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Decimal128Builder, RecordBatch, StringViewBuilder};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::datasource::MemTable;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -30,6 +31,7 @@ use crate::warehouse::output::{Output, WrittenFile};
 use crate::warehouse::schema::source_files_schema;
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::sources::{SourceError, SourceRows, read_source};
+use crate::warehouse::table::nullable;
 
 /// Why a build stopped. Nothing of it has been published.
 #[derive(Debug, thiserror::Error)]
@@ -115,8 +117,8 @@ struct Progress<'a> {
     /// Tables of reference scope, for every session.
     reference: BTreeMap<String, Arc<MemTable>>,
     lookups: Vec<ScalarUDF>,
-    /// Rows waiting for an older intake, by carried model.
-    carried: BTreeMap<String, Vec<RecordBatch>>,
+    /// Rows waiting for an older intake, by carried model, with their columns.
+    carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
     files: Vec<WrittenFile>,
     /// Source, intake, file, rows, bytes.
     counted: Vec<(String, Intake, String, u64, u64)>,
@@ -135,7 +137,7 @@ impl Progress<'_> {
             let table = Arc::new(self.collect(model, frame.clone()).await?);
             context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
             self.load_lookups(&context, model, &frame, &table).await?;
-            self.write_mart(model, &context, Some(None), None).await?;
+            self.write_mart(model, &context, Some(None)).await?;
             self.reference.insert(model.name.clone(), table);
         }
         Ok(())
@@ -184,7 +186,7 @@ impl Progress<'_> {
                 self.collected.add(&model.name, &table, &rows)?;
             }
             self.register_with_carried(&context, model, table, &rows)?;
-            self.write_mart(model, &context, Some(intake), None).await?;
+            self.write_mart(model, &context, Some(intake)).await?;
             own.insert(model.name.clone(), rows);
         }
         self.carry(&context).await
@@ -198,14 +200,17 @@ impl Progress<'_> {
         table: MemTable,
         rows: &[RecordBatch],
     ) -> Result<(), BuildError> {
-        let Some(waiting) = self.carried.get(&model.name).filter(|waiting| !waiting.is_empty()) else {
-            context.register_table(model.name.as_str(), Arc::new(table))?;
-            return Ok(());
+        let table = match self.carried.get(&model.name) {
+            Some((schema, waiting)) if !waiting.is_empty() => {
+                let all = rows.iter().chain(waiting).map(|batch| batch.clone().with_schema(Arc::clone(schema)));
+                MemTable::try_new(
+                    Arc::clone(schema),
+                    vec![all.collect::<Result<_, _>>().map_err(DataFusionError::from)?],
+                )?
+            }
+            _ => table,
         };
-        let schema = rows.first().or(waiting.first()).map(RecordBatch::schema);
-        let Some(schema) = schema else { return Ok(()) };
-        let all: Vec<_> = rows.iter().chain(waiting).cloned().collect();
-        context.register_table(model.name.as_str(), Arc::new(MemTable::try_new(schema, vec![all])?))?;
+        context.register_table(model.name.as_str(), Arc::new(table))?;
         Ok(())
     }
 
@@ -216,8 +221,10 @@ impl Progress<'_> {
             let matched = context.table(matched_by.as_str()).await?;
             let matched = matched.select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
             let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
-            let rows = open.collect().await?.into_iter().filter(|batch| batch.num_rows() > 0).collect();
-            self.carried.insert(model.clone(), rows);
+            let schema = nullable(open.schema().as_arrow());
+            let rows = open.collect().await?.into_iter().filter(|batch| batch.num_rows() > 0);
+            let rows = rows.map(|batch| batch.with_schema(Arc::clone(&schema))).collect::<Result<_, _>>();
+            self.carried.insert(model.clone(), (schema, rows.map_err(DataFusionError::from)?));
         }
         Ok(())
     }
@@ -248,7 +255,7 @@ impl Progress<'_> {
                 self.collected.add(&model.name, &table, &rows)?;
             }
             context.register_table(model.name.as_str(), Arc::new(table))?;
-            self.write_mart(model, &context, Some(None), Some(period)).await?;
+            self.write_mart(model, &context, Some(None)).await?;
         }
         Ok(())
     }
@@ -257,7 +264,7 @@ impl Progress<'_> {
         let context = self.session()?;
         self.register_reference(&context)?;
         self.register_collected(&context, Scope::History)?;
-        self.register_remainders(&context).await?;
+        self.register_remainders(&context)?;
         context.register_table(crate::models::SOURCE_FILES, Arc::new(self.source_files()?))?;
         for model in self.build.graph.of_scope(Scope::History) {
             let frame = self.frame(&context, model, &self.bindings).await?;
@@ -267,7 +274,7 @@ impl Progress<'_> {
             }
             let table = self.collect(model, frame).await?;
             context.register_table(model.name.as_str(), Arc::new(table))?;
-            self.write_mart(model, &context, None, None).await?;
+            self.write_mart(model, &context, None).await?;
         }
         Ok(context)
     }
@@ -353,14 +360,12 @@ impl Progress<'_> {
         Ok(())
     }
 
-    async fn register_remainders(&self, context: &SessionContext) -> Result<(), BuildError> {
+    fn register_remainders(&self, context: &SessionContext) -> Result<(), BuildError> {
         for carried in &self.build.pipeline.models.carried {
-            let rows = self.carried.get(&carried.model).cloned().unwrap_or_default();
-            let schema = match rows.first() {
-                Some(batch) => batch.schema(),
-                None => Arc::new(context.table(carried.model.as_str()).await?.schema().as_arrow().clone()),
-            };
-            context.register_table(carried.remainder.as_str(), Arc::new(MemTable::try_new(schema, vec![rows])?))?;
+            if let Some((schema, rows)) = self.carried.get(&carried.model) {
+                let table = MemTable::try_new(Arc::clone(schema), vec![rows.clone()])?;
+                context.register_table(carried.remainder.as_str(), Arc::new(table))?;
+            }
         }
         Ok(())
     }
@@ -410,7 +415,6 @@ impl Progress<'_> {
         model: &Model,
         context: &SessionContext,
         intake: Option<Intake>,
-        _period: Option<Period>,
     ) -> Result<(), BuildError> {
         if !self.build.pipeline.models.marts.contains_key(&model.name) {
             return Ok(());

@@ -18,7 +18,7 @@ const ROWS: [&[&str]; 7] = [
 const OWNERS: [(&str, &[&str]); 9] = [
     ("clap", &["cli", "main", "commands", "telemetry"]),
     ("serde_yaml", &["pipeline"]),
-    ("object_store", &["store", "warehouse", "publication", "mail", "sample", "commands"]),
+    ("object_store", &["store", "warehouse", "controls", "publication", "mail", "sample", "commands"]),
     ("datafusion", &["models", "warehouse", "checks", "commands"]),
     ("arrow", &["models", "warehouse", "checks", "controls", "report", "sample", "commands"]),
     ("parquet", &["warehouse", "controls", "sample"]),
