@@ -7,6 +7,7 @@ pub mod compile;
 pub mod contract;
 pub(crate) mod functions;
 pub mod inputs;
+mod keys;
 pub mod lookup;
 pub mod marts;
 pub mod output;

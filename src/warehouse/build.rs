@@ -25,12 +25,13 @@ use crate::warehouse::collected::Collected;
 use crate::warehouse::compile::plan;
 use crate::warehouse::contract::quoted;
 use crate::warehouse::inputs::{Inputs, Intake};
+use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::marts::MartWriter;
 use crate::warehouse::output::{Output, WrittenFile};
 use crate::warehouse::schema::source_files_schema;
 use crate::warehouse::session::{Limits, runtime, session};
-use crate::warehouse::sources::{SourceError, SourceRows, read_source};
+use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
 use crate::warehouse::table::nullable;
 
 /// Why a build stopped. Nothing of it has been published.
@@ -94,12 +95,14 @@ impl Build<'_> {
             lookups: Vec::new(),
             carried: BTreeMap::new(),
             files: Vec::new(),
+            keys_seen: KeyRuns::new(&self.limits.scratch),
             counted: Vec::new(),
         };
         progress.build_reference().await?;
         for intake in self.inputs.intakes() {
             progress.build_intake(intake).await?;
         }
+        progress.refuse_shared_keys().await?;
         for period in progress.periods() {
             progress.build_period(period).await?;
         }
@@ -120,6 +123,7 @@ struct Progress<'a> {
     /// Rows waiting for an older intake, by carried model, with their columns.
     carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
     files: Vec<WrittenFile>,
+    keys_seen: KeyRuns,
     /// Source, intake, file, rows, bytes.
     counted: Vec<(String, Intake, String, u64, u64)>,
 }
@@ -190,6 +194,14 @@ impl Progress<'_> {
             own.insert(model.name.clone(), rows);
         }
         self.carry(&context).await
+    }
+
+    async fn refuse_shared_keys(&self) -> Result<(), BuildError> {
+        let context = self.session()?;
+        for input in self.build.inputs.sources.values().filter(|input| input.source.period_partition().is_some()) {
+            refuse_shared_keys(&context, input, &self.keys_seen).await?;
+        }
+        Ok(())
     }
 
     /// A carried model shows its own rows and those still waiting from newer intakes.
@@ -313,7 +325,7 @@ impl Progress<'_> {
             if whole != (scope == Scope::Reference) {
                 continue;
             }
-            let SourceRows { tables, files } = read_source(context, input, intake).await?;
+            let SourceRows { tables, files } = read_source(context, input, intake, &mut self.keys_seen).await?;
             self.counted.extend(files.into_iter().map(|(file, rows, bytes)| (name.clone(), intake, file, rows, bytes)));
             for (table, frame) in tables {
                 if !self.is_read(&table) {

@@ -13,11 +13,11 @@ use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::datasource::MemTable;
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Expr, col, lit};
+use datafusion::logical_expr::{Expr, col};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::pipeline::Source;
+use crate::warehouse::keys::{KeyRuns, key_hashes, repeated_keys};
 use crate::warehouse::schema::rejected_schema;
 
 /// The rows of one source in one intake.
@@ -43,9 +43,18 @@ pub async fn sort_out(
     source: &Source,
     raw: DataFrame,
     suspect_nulls: &[String],
+    keys_seen: &mut KeyRuns,
 ) -> Result<ContractRows, DataFusionError> {
     let (complete, mut rejected) = without_nulls(source, raw, suspect_nulls).await?;
-    let repeated = repeated_keys(source, &complete).await?;
+    if source.key.is_empty() {
+        return Ok(ContractRows { kept: complete, rejected, duplicates: Vec::new() });
+    }
+    let hashes = key_hashes(&complete, &source.key).await?;
+    keys_seen.add(&source.name, &hashes.distinct)?;
+    let repeated = match hashes.repeated.is_empty() {
+        true => Vec::new(),
+        false => repeated_keys(context, &complete, &source.key, &hashes.repeated).await?,
+    };
     if repeated.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(ContractRows { kept: complete, rejected, duplicates: Vec::new() });
     }
@@ -85,16 +94,6 @@ fn null_reasons(batch: &RecordBatch, suspect: &[String]) -> Vec<String> {
         format!("null_in_{}", columns.join("_and_"))
     };
     (0..batch.num_rows()).map(reason).collect()
-}
-
-/// Keys that occur more than once.
-async fn repeated_keys(source: &Source, rows: &DataFrame) -> Result<Vec<RecordBatch>, DataFusionError> {
-    if source.key.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys: Vec<Expr> = source.key.iter().map(|name| col(quoted(name))).collect();
-    let counted = rows.clone().aggregate(keys.clone(), vec![count(lit(1_i64)).alias("copies__")])?;
-    counted.filter(col("copies__").gt(lit(1_i64)))?.select(keys)?.collect().await
 }
 
 struct Resolved {
@@ -208,7 +207,7 @@ pub fn rejected_with_content(
 }
 
 /// The parts of a key with a bar between them; none when a part is null.
-fn key_text(source: &Source, rows: &RecordBatch, row: usize) -> Result<Option<String>, DataFusionError> {
+pub(crate) fn key_text(source: &Source, rows: &RecordBatch, row: usize) -> Result<Option<String>, DataFusionError> {
     let mut parts = Vec::with_capacity(source.key.len());
     for name in &source.key {
         let Some(column) = rows.column_by_name(name) else { return Ok(None) };

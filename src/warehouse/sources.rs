@@ -10,8 +10,9 @@ use object_store::ObjectStoreExt;
 use crate::pipeline::Format;
 use crate::problem::{Problem, Problems};
 use crate::warehouse::build::store_url;
-use crate::warehouse::contract::sort_out;
+use crate::warehouse::contract::{key_text, sort_out};
 use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
+use crate::warehouse::keys::{KeyRuns, repeated_keys};
 use crate::warehouse::schema::{file_schema, partition_fields, rejected_schema, source_schema};
 use crate::warehouse::table::{FileTable, TableFile, nullable};
 use crate::warehouse::text::{TextError, read};
@@ -42,6 +43,7 @@ pub async fn read_source(
     context: &SessionContext,
     input: &SourceInput,
     intake: Intake,
+    keys_seen: &mut KeyRuns,
 ) -> Result<SourceRows, SourceError> {
     let name = &input.source.name;
     let files: Vec<&InputFile> = input.of_intake(intake).collect();
@@ -59,7 +61,7 @@ pub async fn read_source(
         .map(|column| column.name.clone())
         .filter(|column| files.iter().any(|file| file.suspect_nulls.contains(column)))
         .collect();
-    let mut rows = sort_out(context, &input.source, raw, &suspect).await.map_err(read_error)?;
+    let mut rows = sort_out(context, &input.source, raw, &suspect, keys_seen).await.map_err(read_error)?;
     rows.rejected.extend(unreadable);
     let table = |schema, batches| -> Result<DataFrame, SourceError> {
         let table = MemTable::try_new(schema, vec![batches]).map_err(read_error)?;
@@ -124,4 +126,31 @@ async fn text_rows(
     let frame =
         frame.map_err(|error| SourceError::Read { name: input.source.name.clone(), source: Box::new(error) })?;
     Ok((frame, rejected, counts))
+}
+
+/// Keys that several intakes of one source hold: which of the rows counts, nobody can say, and they have been used.
+///
+/// # Errors
+/// `E311` with the first such keys, or when the rows cannot be read again.
+pub async fn refuse_shared_keys(
+    context: &SessionContext,
+    input: &SourceInput,
+    keys_seen: &KeyRuns,
+) -> Result<(), SourceError> {
+    let source = &input.source;
+    let read_error = |error: DataFusionError| SourceError::Read { name: source.name.clone(), source: Box::new(error) };
+    let shared = keys_seen.shared(&source.name).map_err(read_error)?;
+    if shared.is_empty() || source.format != Format::Parquet {
+        return Ok(());
+    }
+    let files: Vec<&InputFile> = input.files.iter().collect();
+    let all = parquet_rows(context, input, &files).map_err(read_error)?;
+    let keys = repeated_keys(context, &all, &source.key, &shared).await.map_err(read_error)?;
+    let count: usize = keys.iter().map(arrow::array::RecordBatch::num_rows).sum();
+    let Some(first) = keys.iter().find(|batch| batch.num_rows() > 0) else { return Ok(()) };
+    let shown = key_text(source, first, 0).map_err(read_error)?.unwrap_or_default();
+    let problem =
+        Problem::new("E311", format!("{count} keys of `{}` occur in several intakes, first: {shown}", source.name))
+            .help("take the older copy out of its partition, or declare the rows with a key that tells them apart");
+    Err(SourceError::Contract(problem.into()))
 }

@@ -93,3 +93,13 @@ async fn an_audit_holds_for_what_was_written_and_sees_a_changed_file() {
     let error = audit(&pipeline, &inputs, &output, &built.files).await.expect_err("differs");
     assert!(error.to_string().contains("E512"), "{error}");
 }
+
+#[tokio::test]
+async fn a_key_in_two_intakes_stops_the_run_by_name() {
+    let machine = Machine::new();
+    machine.postings("2026-09", &[(Some("twice"), "2026-09-10T10:00:00Z", 1000, None)]);
+    machine.postings("2026-10", &[(Some("twice"), "2026-09-10T10:00:00Z", 1000, None)]);
+    let error = machine.try_build("run-1").await.err().expect("refused");
+    assert!(error.to_string().contains("E311"), "{error}");
+    assert!(error.to_string().contains("twice"), "{error}");
+}
