@@ -2,7 +2,9 @@
 
 pub mod calendar;
 pub mod error;
+pub mod mail;
 pub mod pipeline;
 pub mod problem;
+pub mod report;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
