@@ -4,9 +4,11 @@ pub mod calendar;
 pub mod checks;
 pub mod controls;
 pub mod error;
+pub mod mail;
 pub mod models;
 pub mod pipeline;
 pub mod problem;
+pub mod report;
 pub mod telemetry;
 pub mod warehouse;
 
