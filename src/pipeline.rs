@@ -3,12 +3,23 @@
 //! [`spec`] is what a person wrote, [`Pipeline`] is what it means; the second cannot be invalid, and the step between
 //! does no IO beyond reading the file itself.
 
+pub mod address;
+pub mod environment;
+mod node;
+mod parse;
+mod shape;
+pub mod spec;
+mod validate;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::calendar::Calendar;
+
+pub use environment::Environment;
+pub use spec::schema;
 
 /// A validated pipeline. Names are unique within their kind; every reference by name has been resolved.
 #[derive(Clone, Debug)]
