@@ -9,6 +9,7 @@ pub mod models;
 pub mod pipeline;
 pub mod problem;
 pub mod report;
+pub mod store;
 pub mod telemetry;
 pub mod warehouse;
 
