@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod checks;
 pub mod controls;
+pub mod commands;
 pub mod error;
 pub mod mail;
 pub mod models;
@@ -12,5 +13,6 @@ pub mod report;
 pub mod store;
 pub mod telemetry;
 pub mod warehouse;
+pub mod sample;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
