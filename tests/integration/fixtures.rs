@@ -1,0 +1,4 @@
+//! What tests are made of.
+
+pub mod figures;
+pub mod smtp;
