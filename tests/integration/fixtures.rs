@@ -1,4 +1,5 @@
-//! What tests are made of.
+//! What several topics need: small pipelines, files, servers.
 
 pub mod figures;
+pub mod machine;
 pub mod smtp;

@@ -4,3 +4,5 @@
 mod fixtures;
 mod mail;
 mod report;
+mod tidy;
+mod warehouse;
