@@ -12,7 +12,7 @@ with channels as (
         sum(contribution_1) as contribution_1,
         sum(contribution_2) as contribution_2,
         sum(media_spend + media_credits + affiliate_commission) as marketing,
-        sum(contribution_3) as contribution_3,
+        sum(contribution_3) as contribution_3
     from channel_contribution_monthly
     where period = $period
         and basis = 'booked'
@@ -27,7 +27,7 @@ company as (
         sum(contribution_1) as contribution_1,
         sum(contribution_2) as contribution_2,
         sum(media_spend + media_credits + affiliate_commission) as marketing,
-        sum(contribution_3) as contribution_3,
+        sum(contribution_3) as contribution_3
     from channel_contribution_monthly
     where period = $period
         and basis = 'booked'

@@ -8,7 +8,7 @@ with totals as (
         cast(sum(contribution_3) as decimal(24, 4)) as contribution_3,
         cast(sum(media_spend + media_credits + affiliate_commission) as decimal(24, 4)) as marketing,
         cast(sum(case when marketing_channel = 'suspense' then contribution_3 else 0 end) as decimal(24, 4)) as suspense,
-        sum(cast(orders as decimal(20, 0))) as orders,
+        sum(cast(orders as decimal(20, 0))) as orders
     from channel_contribution_monthly
     where period = $period
         and basis = 'booked'

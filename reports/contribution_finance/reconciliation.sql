@@ -8,5 +8,5 @@ select
 from reconciliation
 group by identity
 order by
-    bool_and(holds),
+    holds,
     identity

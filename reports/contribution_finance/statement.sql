@@ -27,7 +27,7 @@ with parts as (
         sum(media_spend) as media_spend,
         sum(media_credits) as media_credits,
         sum(affiliate_commission) as affiliate_commission,
-        sum(contribution_3) as contribution_3,
+        sum(contribution_3) as contribution_3
     from channel_contribution_monthly
     where period = $period
         and basis = 'booked'

@@ -11,6 +11,6 @@ group by
     reason,
     owner
 order by
-    max(age_days) desc,
+    oldest_days desc,
     reason,
     owner

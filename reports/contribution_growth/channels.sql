@@ -13,7 +13,7 @@ with channels as (
         sum(contribution_3) as contribution_3,
         sum(media_spend + media_credits) as media,
         sum(gross_sales + discounts + platform_discounts) as sold,
-        sum(returns) as returned,
+        sum(returns) as returned
     from channel_contribution_monthly
     where period = $period
         and basis = 'cohort'
@@ -29,7 +29,7 @@ company as (
         sum(contribution_3) as contribution_3,
         sum(media_spend + media_credits) as media,
         sum(gross_sales + discounts + platform_discounts) as sold,
-        sum(returns) as returned,
+        sum(returns) as returned
     from channel_contribution_monthly
     where period = $period
         and basis = 'cohort'
@@ -50,7 +50,7 @@ narrowed as (
         cast(contribution_3 as decimal(24, 4)) as contribution_3,
         cast(media as decimal(24, 4)) as media,
         cast(sold as decimal(24, 4)) as sold,
-        cast(returned as decimal(24, 4)) as returned,
+        cast(returned as decimal(24, 4)) as returned
     from listed
 )
 

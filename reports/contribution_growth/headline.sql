@@ -16,7 +16,7 @@ with totals as (
                 end
             ) as decimal(24, 4)
         ) as not_mapped,
-        sum(cast(orders as decimal(20, 0))) as orders,
+        sum(cast(orders as decimal(20, 0))) as orders
     from channel_contribution_monthly
     where period = $period
         and basis = 'cohort'

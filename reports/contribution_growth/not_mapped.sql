@@ -12,6 +12,6 @@ group by
     reason,
     owner
 order by
-    sum(amount),
+    amount,
     reason,
     owner

@@ -4,7 +4,7 @@ with products as (
         sku as sku,
         sum(cast(units as decimal(20, 0))) as units,
         sum(net_revenue) as net_revenue,
-        sum(contribution_2) as contribution_2,
+        sum(contribution_2) as contribution_2
     from product_contribution_monthly
     where period = $period
         and basis = 'cohort'
@@ -19,7 +19,7 @@ ranked as (
         net_revenue,
         contribution_2,
         row_number() over (order by contribution_2 desc, sku) as best,
-        row_number() over (order by contribution_2, sku) as worst,
+        row_number() over (order by contribution_2, sku) as worst
     from products
 )
 

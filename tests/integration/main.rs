@@ -2,5 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fixtures;
+mod mail;
+mod report;
 mod tidy;
 mod warehouse;
