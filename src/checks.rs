@@ -6,6 +6,7 @@ use datafusion::common::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::controls::Comparison;
+use crate::error::{Exit, Failure};
 use crate::models::{ModelGraph, Query};
 use crate::pipeline::{CheckSettings, Pipeline, Severity};
 use crate::problem::Problem;
@@ -36,6 +37,12 @@ pub enum CheckError {
     Problem(Problem),
     #[error("check `{check}` failed to run")]
     Engine { check: String, source: Box<DataFusionError> },
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        Self::new(Exit::Definition, error)
+    }
 }
 
 /// Asks every check.

@@ -30,6 +30,8 @@ pub struct Cli {
 pub enum OutputFormat {
     Text,
     Json,
+    /// For query; elsewhere as text.
+    Csv,
 }
 
 #[derive(Debug, Subcommand)]

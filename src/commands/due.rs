@@ -7,6 +7,15 @@ use crate::pipeline::Pipeline;
 use crate::problem::{Problem, Problems};
 use crate::warehouse::bindings::Moment;
 
+/// The last complete period as of its end: what files are validated with.
+///
+/// # Errors
+/// When the calendar has none.
+pub fn last_complete(pipeline: &Pipeline, now: Timestamp) -> Result<Moment, Problems> {
+    let args = PeriodArgs { pipeline: pipeline.file.clone(), period: None, as_of: None };
+    moment(pipeline, &args, now)
+}
+
 /// The period asked for, or the last complete one; as of its end unless said otherwise.
 ///
 /// # Errors

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use datafusion::execution::runtime_env::RuntimeEnv;
-use std::sync::Arc;
 
 use crate::models::{ModelGraph, Query};
 use crate::pipeline::environment::Environment;
@@ -27,6 +27,8 @@ pub struct Project {
 /// A report with its parsed queries.
 pub struct ProjectReport {
     pub loaded: LoadedReport,
+    /// Every text of the report's folder and of the templates it shares, by file name.
+    pub texts: BTreeMap<String, String>,
     pub queries: BTreeMap<String, Query>,
 }
 
@@ -50,9 +52,14 @@ impl Project {
 fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<String, ProjectReport> {
     let mut reports = BTreeMap::new();
     for (name, report) in &pipeline.reports {
-        match Texts::read(&report.directory).and_then(|texts| LoadedReport::load(report, texts)) {
+        let read = Texts::read(&report.directory).and_then(|texts| {
+            let all = texts.shared.iter().chain(&texts.own);
+            let all = all.map(|(name, file)| (name.clone(), file.text.clone())).collect::<BTreeMap<_, _>>();
+            Ok((LoadedReport::load(report, texts)?, all))
+        });
+        match read {
             Err(found) => problems.extend(found.0),
-            Ok(loaded) => {
+            Ok((loaded, texts)) => {
                 let mut queries = BTreeMap::new();
                 for (query, text) in &loaded.queries {
                     match Query::parse(&query_file(&report.directory, query), text) {
@@ -60,7 +67,7 @@ fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<St
                         Err(problem) => problems.push(problem),
                     }
                 }
-                reports.insert(name.clone(), ProjectReport { loaded, queries });
+                reports.insert(name.clone(), ProjectReport { loaded, texts, queries });
             }
         }
     }

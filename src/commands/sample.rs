@@ -1,37 +1,41 @@
-//! `tieout sample`: writes a generated shop.
+//! `sample`: writes a generated shop below a folder or URL.
 
-use clap::Args;
 use jiff::civil::Date;
+use url::Url;
 
+use crate::cli::ShopArgs;
+use crate::commands::invocation::Invocation;
+use crate::error::{Exit, Failure};
 use crate::sample::{Location, SampleError, SampleOptions, Summary, write};
-
-#[derive(Args, Clone, Debug)]
-pub struct SampleArgs {
-    /// Folder or URL to write below; files of the same names are replaced
-    pub location: String,
-    /// Number of orders
-    #[arg(long, default_value_t = 20_000)]
-    pub orders: u64,
-    /// Number of calendar months, the last one that of --end
-    #[arg(long, default_value_t = 13)]
-    pub months: u32,
-    /// Last day that counts [default: the last day of the last complete month]
-    #[arg(long, value_name = "DATE")]
-    pub end: Option<Date>,
-    /// Another seed, another shop
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// 2: the same shop some days later, with restated spend, edited orders and revised costs
-    #[arg(long, default_value_t = 1)]
-    pub edition: u32,
-}
+use crate::store::Stores;
 
 /// Writes the shop that the arguments ask for; `today` decides what `--end` is by default.
 ///
 /// # Errors
 /// When the arguments make no shop, or a file cannot be written.
-pub async fn sample(args: &SampleArgs, today: Date, location: &Location) -> Result<Summary, SampleError> {
+pub async fn sample(args: &ShopArgs, today: Date, location: &Location) -> Result<Summary, SampleError> {
     let end = args.end.unwrap_or_else(|| today.first_of_month().yesterday().unwrap_or(today));
     let options = SampleOptions::new(args.orders, args.months, end);
     write(SampleOptions { seed: args.seed, edition: args.edition, ..options }, location).await
+}
+
+/// [`sample`] below a folder or URL.
+///
+/// # Errors
+/// When the place cannot be used, or as [`sample`].
+pub async fn sample_into(to: &str, args: &ShopArgs, invocation: &Invocation) -> Result<Summary, Failure> {
+    invocation.progress.stage("sample", 1);
+    let wrong = || Failure::new(Exit::Usage, format!("`{to}` is no folder or URL of a store"));
+    let url = if to.contains("://") {
+        Url::parse(to).map_err(|_| wrong())?
+    } else {
+        let folder = std::path::absolute(to).map_err(|_| wrong())?;
+        let made = std::fs::create_dir_all(&folder);
+        made.map_err(|error| Failure::new(Exit::Resources, format!("folder `{to}` cannot be made: {error}")))?;
+        Url::from_directory_path(folder).map_err(|()| wrong())?
+    };
+    let stores = Stores::new(&std::collections::BTreeMap::new(), &invocation.environment)?;
+    let place = stores.open(&url)?;
+    let today = invocation.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Ok(sample(args, today, &Location { store: place.store, root: place.root }).await?)
 }

@@ -12,6 +12,7 @@ use crate::controls::expression::{Sum, SumError};
 use crate::controls::reader::{ControlError, batches_of};
 use crate::controls::total::Totals;
 use crate::controls::{Comparison, compare};
+use crate::error::{Exit, Failure};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::warehouse::inputs::{Inputs, SourceInput};
 use crate::warehouse::output::{Output, WrittenFile, hex};
@@ -30,6 +31,18 @@ pub enum AuditError {
     Control { file: String, source: ControlError },
     #[error(transparent)]
     Sum(#[from] SumError),
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        let exit = match &error {
+            AuditError::Read { .. } => Exit::Unreachable,
+            AuditError::Changed { .. } | AuditError::Rows { .. } => Exit::Resources,
+            AuditError::Control { .. } => Exit::InputContract,
+            AuditError::Sum(_) => Exit::Definition,
+        };
+        Self::new(exit, error)
+    }
 }
 
 /// One side of a control total while it adds up.

@@ -30,7 +30,9 @@ impl Amount {
         self.unscaled.checked_mul(10_i128.checked_pow(scale.checked_sub(self.scale)?)?)
     }
 
-    fn checked_add(self, other: Self) -> Option<Self> {
+    /// `self + other`, when it can be written.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
         let scale = self.scale.max(other.scale);
         Some(Self { unscaled: self.at_scale(scale)?.checked_add(other.at_scale(scale)?)?, scale })
     }

@@ -59,6 +59,24 @@ pub enum Status {
     Untried,
 }
 
+impl Status {
+    /// In words: the state, what was said, and whether nothing is left to do for this recipient.
+    #[must_use]
+    pub fn said(&self) -> (&'static str, Option<String>, bool) {
+        match self {
+            Self::Accepted { reply } => ("accepted", Some(reply.clone()), true),
+            Self::AlreadyAccepted => ("already accepted", None, true),
+            Self::Rejected { code, text } => ("rejected", Some(format!("{code} {text}")), false),
+            Self::AlreadyRejected { code, text } => ("already rejected", Some(format!("{code} {text}")), true),
+            Self::Deferred { code: Some(code), text } => ("deferred", Some(format!("{code} {text}")), false),
+            Self::Deferred { code: None, text } => ("deferred", Some(text.clone()), false),
+            Self::InDoubt { text } => ("in doubt", Some(text.clone()), false),
+            Self::Elsewhere => ("being sent by another run", None, false),
+            Self::Untried => ("not tried", None, false),
+        }
+    }
+}
+
 /// All recipients of a run.
 #[derive(Debug, Default)]
 pub struct DeliveryReport {

@@ -214,6 +214,7 @@ fn unknown_models(pipeline: &Pipeline, queries: &BTreeMap<String, Query>) -> Vec
     let models = &pipeline.models;
     let named =
         models.scopes.keys().chain(models.marts.keys()).chain(models.lookups.values().map(|lookup| &lookup.model));
+    let named = named.chain(models.marts.values().flat_map(|mart| &mart.parts));
     let named = named.chain(models.carried.iter().flat_map(|carried| [&carried.model, &carried.matched_by]));
     let unknown: BTreeSet<&String> = named.filter(|name| !queries.contains_key(*name)).collect();
     unknown
@@ -342,7 +343,7 @@ fn is_kept(
 ) -> bool {
     let models = &pipeline.models;
     let readers: Vec<_> = queries.iter().filter(|(_, query)| query.tables.contains(name)).collect();
-    models.marts.contains_key(name)
+    models.mart_of(name).is_some()
         || models.lookups.values().any(|lookup| lookup.model == name)
         || models.carried.iter().any(|carried| carried.model == name || carried.matched_by == name)
         || checks.values().any(|check| check.tables.contains(name))

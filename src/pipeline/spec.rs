@@ -226,6 +226,9 @@ pub struct MartSpec {
     pub period: Option<String>,
     /// Every column in order, name to type.
     pub columns: Columns,
+    /// Further models whose rows belong to this table, built in another scope.
+    #[serde(default)]
+    pub parts: Vec<String>,
     /// Columns that are ratios: null where undefined.
     #[serde(default)]
     pub ratios: Vec<String>,

@@ -17,9 +17,11 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 
 use crate::calendar::Period;
+use crate::error::{Exit, Failure};
 use crate::models::{Model, ModelGraph};
 use crate::pipeline::{Carried, Pipeline, Scope};
 use crate::problem::{Problem, Problems};
+use crate::telemetry::Progress;
 use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
 use crate::warehouse::compile::plan;
@@ -51,6 +53,37 @@ pub enum BuildError {
     Binding(#[from] BindingError),
 }
 
+impl BuildError {
+    /// The exit code a scheduler branches on.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Model { source, .. } => engine_exit(source),
+            Self::Engine(source) => engine_exit(source),
+            Self::Definition(_) => Exit::Definition,
+            Self::Source(SourceError::Contract(_) | SourceError::Read { .. }) => Exit::InputContract,
+            Self::Source(SourceError::Fetch { .. }) | Self::Write(_) => Exit::Unreachable,
+            Self::Binding(_) => Exit::Internal,
+        }
+    }
+}
+
+/// Resources that ran out pass, or can be given; anything else came with the data.
+fn engine_exit(error: &DataFusionError) -> Exit {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => Exit::Resources,
+        DataFusionError::ObjectStore(_) => Exit::Unreachable,
+        DataFusionError::Internal(_) => Exit::Internal,
+        _ => Exit::InputContract,
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::new(error.exit(), error)
+    }
+}
+
 impl From<Problem> for BuildError {
     fn from(problem: Problem) -> Self {
         Self::Definition(problem.into())
@@ -73,6 +106,7 @@ pub struct Build<'a> {
     pub moment: Moment,
     pub limits: &'a Limits,
     pub output: &'a Output,
+    pub progress: &'a Progress,
 }
 
 /// The name under which a session knows the output store.
@@ -86,7 +120,7 @@ impl Build<'_> {
     pub async fn run(self) -> Result<Built, BuildError> {
         let runtime = runtime(self.limits)?;
         let bindings = bindings(self.pipeline, self.moment)?;
-        let mut progress = Progress {
+        let mut building = Building {
             build: &self,
             runtime,
             bindings,
@@ -98,20 +132,27 @@ impl Build<'_> {
             keys_seen: KeyRuns::new(&self.limits.scratch),
             counted: Vec::new(),
         };
-        progress.build_reference().await?;
-        for intake in self.inputs.intakes() {
-            progress.build_intake(intake).await?;
+        building.build_reference().await?;
+        let intakes = self.inputs.intakes();
+        self.progress.stage("intakes", intakes.len());
+        for intake in intakes {
+            building.build_intake(intake).await?;
+            self.progress.step(&intake.map_or_else(|| "all".to_owned(), |period| period.to_string()));
         }
-        progress.refuse_shared_keys().await?;
-        for period in progress.periods() {
-            progress.build_period(period).await?;
+        building.refuse_shared_keys().await?;
+        let periods = building.periods();
+        self.progress.stage("periods", periods.len());
+        for period in periods {
+            building.build_period(period).await?;
+            self.progress.step(&period.to_string());
         }
-        let session = progress.build_history().await?;
-        Ok(Built { files: progress.files, session, bindings: progress.bindings })
+        self.progress.stage("history", 1);
+        let session = building.build_history().await?;
+        Ok(Built { files: building.files, session, bindings: building.bindings })
     }
 }
 
-struct Progress<'a> {
+struct Building<'a> {
     build: &'a Build<'a>,
     runtime: Arc<RuntimeEnv>,
     bindings: Bindings,
@@ -128,7 +169,7 @@ struct Progress<'a> {
     counted: Vec<(String, Intake, String, u64, u64)>,
 }
 
-impl Progress<'_> {
+impl Building<'_> {
     async fn build_reference(&mut self) -> Result<(), BuildError> {
         let context = self.session()?;
         self.register_sources(&context, None, Scope::Reference).await?;
@@ -179,7 +220,7 @@ impl Progress<'_> {
                 context.register_table(model.name.as_str(), frame.into_view())?;
                 continue;
             }
-            let mart = self.build.pipeline.models.marts.contains_key(&model.name);
+            let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
             if mart && !self.build.graph.read_within(&model.name, Scope::Intake) {
                 self.stream_mart(model, frame, Some(intake)).await?;
                 continue;
@@ -428,7 +469,7 @@ impl Progress<'_> {
         context: &SessionContext,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        if !self.build.pipeline.models.marts.contains_key(&model.name) {
+        if !self.build.pipeline.models.mart_of(&model.name).is_some() {
             return Ok(());
         }
         let frame = context.table(model.name.as_str()).await?;
@@ -437,7 +478,7 @@ impl Progress<'_> {
 
     /// Sorts a mart by its grain and writes it as it streams.
     async fn stream_mart(&mut self, model: &Model, frame: DataFrame, intake: Option<Intake>) -> Result<(), BuildError> {
-        let Some(mart) = self.build.pipeline.models.marts.get(&model.name) else { return Ok(()) };
+        let Some(mart) = self.build.pipeline.models.mart_of(&model.name) else { return Ok(()) };
         let order = mart.grain.iter().map(|name| col(quoted(name)).sort(true, true)).collect();
         let mut writer = MartWriter::new(mart, &self.build.pipeline.calendar)?;
         let mut rows = frame.sort(order)?.execute_stream().await.map_err(|error| failed(model, error))?;
@@ -446,7 +487,7 @@ impl Progress<'_> {
             writer.write(&batch).map_err(|error| failed(model, error))?;
         }
         for part in writer.finish()? {
-            self.files.push(self.build.output.write(&mart.name, intake, part).await?);
+            self.files.push(self.build.output.write(&mart.name, &model.name, intake, part).await?);
         }
         Ok(())
     }

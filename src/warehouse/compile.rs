@@ -64,7 +64,7 @@ async fn compile_model(
     let plan = plan(context, &model.query, bindings).await.map_err(|problem| vec![problem])?;
     let mut problems = lint(&model.query.file, &plan).map_err(|error| vec![plan_problem(&model.query, &error)])?;
     let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
-    if let Some(mart) = pipeline.models.marts.get(&model.name) {
+    if let Some(mart) = pipeline.models.mart_of(&model.name) {
         problems.extend(schema::mart_problem(mart, &schema, &model.query.file));
         problems.extend(undeclared_floats(mart, &schema, &model.query.file));
     }

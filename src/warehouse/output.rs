@@ -38,17 +38,18 @@ pub struct WrittenFile {
 }
 
 impl Output {
-    /// Writes one part of a table. `intake` tells parts of one period apart.
+    /// Writes one part of a table. `model` and `intake` tell parts of one period apart.
     ///
     /// # Errors
     /// What the store answers.
     pub async fn write(
         &self,
         table: &str,
+        model: &str,
         intake: Option<Intake>,
         part: MartPart,
     ) -> Result<WrittenFile, object_store::Error> {
-        let path = self.path(table, intake, part.period);
+        let path = self.path(table, model, intake, part.period);
         let bytes = Bytes::from(part.bytes);
         let written = WrittenFile {
             table: table.to_owned(),
@@ -62,14 +63,15 @@ impl Output {
         Ok(written)
     }
 
-    fn path(&self, table: &str, intake: Option<Intake>, period: Option<Period>) -> Path {
+    fn path(&self, table: &str, model: &str, intake: Option<Intake>, period: Option<Period>) -> Path {
         let mut path = self.root.clone().join("data").join(table);
         if let Some(period) = period {
             path = path.join(format!("period={period}"));
         }
+        let of = if model == table { String::new() } else { format!("-{model}") };
         let part = match intake {
-            Some(Some(intake)) => format!("part-{intake}.parquet"),
-            _ => "part-0.parquet".to_owned(),
+            Some(Some(intake)) => format!("part{of}-{intake}.parquet"),
+            _ => format!("part{of}-0.parquet"),
         };
         path.join(format!("run={}", self.run_id)).join(part)
     }

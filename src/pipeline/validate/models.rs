@@ -82,6 +82,7 @@ impl Validator<'_> {
             grain: spec.grain,
             period: spec.period,
             columns,
+            parts: spec.parts,
             ratios: spec.ratios,
         }
     }
