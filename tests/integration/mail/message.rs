@@ -41,7 +41,7 @@ fn a_message_has_text_html_and_attachments() {
 fn line_ends_in_names_end_no_header() {
     let hostile = "x\r\nBcc: thief@evil.example";
     let to = mailbox(Some(hostile), "finance@shop.example");
-    let report = Rendered { subject: format!("s\r\nBcc: thief@evil.example"), ..rendered() };
+    let report = Rendered { subject: "s\r\nBcc: thief@evil.example".to_owned(), ..rendered() };
     let bytes = build(&report, &to, None, &to, ID, at("2026-11-07T05:17:00Z")).expect("a message");
     let text = String::from_utf8(bytes).expect("ascii");
     assert!(!text.lines().any(|line| line.starts_with("Bcc")), "{text}");

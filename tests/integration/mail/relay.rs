@@ -74,6 +74,13 @@ async fn a_certificate_of_another_name_or_authority_is_refused() {
 }
 
 #[tokio::test]
+async fn replies_slipped_in_before_encryption_are_not_the_relays() {
+    let error =
+        failure(Script { injected: "\r\n250-x\r\n250 AUTH PLAIN\r\n235 ok\r\n250 ok", ..Script::default() }).await;
+    assert!(matches!(error, MailError::Tls { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn plaintext_is_for_loopback_alone() {
     let relay = Relay::start(Script { starttls: false, ..Script::default() }).await;
     let plain = relay.smtp(Tls::PlaintextLoopback);
