@@ -6,6 +6,7 @@ pub mod message;
 pub mod transport;
 
 mod deliver;
+mod plain;
 mod smtp;
 
 pub use deliver::{Delivered, DeliveryReport, OutboxEntry, Status, deliver, deliver_one};
@@ -83,5 +84,10 @@ impl From<MailError> for Failure {
 #[must_use]
 pub fn recipient_hash(delivery_id: &str, address: &str) -> String {
     let digest = Sha256::digest(format!("{delivery_id}|{address}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(16).fold(String::new(), |mut hex, byte| {
+        for half in [byte >> 4, byte & 15] {
+            hex.extend(char::from_digit(u32::from(half), 16));
+        }
+        hex
+    })
 }

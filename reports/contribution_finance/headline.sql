@@ -23,5 +23,5 @@ select
     cast(suspense as decimal(24, 2)) as suspense,
     orders as orders,
     cast(cast(contribution_3 as decimal(28, 8)) / nullif(net_revenue, 0) as decimal(18, 4)) as margin,
-    cast(cast(net_revenue as decimal(28, 8)) / nullif(-marketing, 0) as decimal(18, 4)) as mer
+    cast(cast(net_revenue as decimal(28, 8)) / nullif(case when marketing < 0 then -marketing else 0 end, 0) as decimal(18, 4)) as mer
 from totals

@@ -1,5 +1,5 @@
 -- One row per marketing channel, then shared spend, spend and orders in suspense, and the company.
--- Cohort basis, reporting currency; a ratio without a denominator is null.
+-- Cohort basis, reporting currency; a ratio is null where nothing was spent or sold: credits alone are no spend.
 with channels as (
     select
         case
@@ -49,6 +49,7 @@ narrowed as (
         cast(contribution_2 as decimal(24, 4)) as contribution_2,
         cast(contribution_3 as decimal(24, 4)) as contribution_3,
         cast(media as decimal(24, 4)) as media,
+        cast(case when media < 0 then -media else 0 end as decimal(24, 4)) as spent,
         cast(sold as decimal(24, 4)) as sold,
         cast(returned as decimal(24, 4)) as returned
     from listed
@@ -60,8 +61,8 @@ select
     cast(net_revenue as decimal(24, 2)) as net_revenue,
     cast(contribution_3 as decimal(24, 2)) as contribution_3,
     cast(media as decimal(24, 2)) as media,
-    cast(cast(net_revenue as decimal(28, 8)) / nullif(-media, 0) as decimal(18, 4)) as roas,
-    cast(cast(contribution_2 as decimal(28, 8)) / nullif(-media, 0) as decimal(18, 4)) as poas,
+    cast(cast(net_revenue as decimal(28, 8)) / nullif(spent, 0) as decimal(18, 4)) as roas,
+    cast(cast(contribution_2 as decimal(28, 8)) / nullif(spent, 0) as decimal(18, 4)) as poas,
     cast(cast(-returned as decimal(28, 8)) / nullif(sold, 0) as decimal(18, 4)) as return_rate
 from narrowed
 order by

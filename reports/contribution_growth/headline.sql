@@ -29,7 +29,7 @@ select
     cast(marketing as decimal(24, 2)) as marketing,
     cast(not_mapped as decimal(24, 2)) as not_mapped,
     orders as orders,
-    cast(cast(net_revenue as decimal(28, 8)) / nullif(-marketing, 0) as decimal(18, 4)) as mer,
+    cast(cast(net_revenue as decimal(28, 8)) / nullif(case when marketing < 0 then -marketing else 0 end, 0) as decimal(18, 4)) as mer,
     cast(cast(-returned as decimal(28, 8)) / nullif(sold, 0) as decimal(18, 4)) as return_rate,
     greatest(
         cast(cast($as_of as date) as integer)

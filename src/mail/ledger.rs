@@ -280,7 +280,7 @@ impl Ledger {
     fn folder(&self, recipient: Recipient<'_>) -> Path {
         let hash = recipient_hash(recipient.delivery_id, recipient.address);
         let mail = self.root.clone().join("mail");
-        recipient.delivery_id.split('/').fold(mail, |path, part| path.join(part)).join(hash)
+        recipient.delivery_id.split('/').fold(mail, Path::join).join(hash)
     }
 
     fn key(&self, recipient: Recipient<'_>, name: &str) -> Path {

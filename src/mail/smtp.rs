@@ -15,10 +15,12 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParam
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use lettre::transport::smtp::response::Response;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::MailError;
 use super::message::address;
+use super::plain::ByteByByte;
 use super::transport::{Envelope, Outcome, Timeouts};
 use crate::pipeline::{Secret, Smtp, Tls};
 
@@ -36,19 +38,11 @@ pub(super) struct Conversation {
 
 /// Connects, encrypts and logs in.
 pub(super) async fn open(relay: &Smtp, timeouts: Timeouts) -> Result<Conversation, MailError> {
-    let wrapper = match relay.tls {
-        Tls::Wrapper => Some(tls_parameters(relay).await?),
-        Tls::Required => None,
-        Tls::PlaintextLoopback => {
-            loopback(&relay.host)?;
-            None
-        }
-    };
+    if relay.tls == Tls::PlaintextLoopback {
+        loopback(&relay.host)?;
+    }
     let name = ClientId::default();
-    let connect = AsyncSmtpConnection::connect_tokio1((relay.host.as_str(), relay.port), None, &name, wrapper, None);
-    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connect)
-        .await?
-        .map_err(|error| connection_error(relay, error))?;
+    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connect(relay, &name)).await??;
     let mut conversation = Conversation { connection, host: relay.host.clone(), timeouts };
     if relay.tls == Tls::Required {
         conversation.encrypt(relay, &name).await?;
@@ -57,6 +51,20 @@ pub(super) async fn open(relay: &Smtp, timeouts: Timeouts) -> Result<Conversatio
         conversation.log_in(user, relay.password.as_ref()).await?;
     }
     Ok(conversation)
+}
+
+async fn connect(relay: &Smtp, name: &ClientId) -> Result<AsyncSmtpConnection, MailError> {
+    let server = (relay.host.as_str(), relay.port);
+    let connected = if relay.tls == Tls::Wrapper {
+        let tls = Some(tls_parameters(relay).await?);
+        AsyncSmtpConnection::connect_tokio1(server, None, name, tls, None).await
+    } else {
+        let unreachable =
+            |source: std::io::Error| MailError::Unreachable { host: relay.host.clone(), source: source.into() };
+        let stream = Box::new(ByteByByte(TcpStream::connect(server).await.map_err(unreachable)?));
+        AsyncSmtpConnection::connect_with_transport(stream, name).await
+    };
+    connected.map_err(|error| connection_error(relay, error))
 }
 
 impl Conversation {
@@ -158,7 +166,7 @@ impl Conversation {
 
 fn handed_over(result: Result<Result<Response, SmtpError>, Duration>, dotted: bool) -> Outcome {
     match result {
-        Ok(Ok(response)) => Outcome::Accepted { reply: one_line(response.message().collect::<Vec<_>>().join(" ")) },
+        Ok(Ok(response)) => Outcome::Accepted { reply: one_line(&response.message().collect::<Vec<_>>().join(" ")) },
         // A negative reply is an answer, and a clear one: the relay did not take the message.
         Ok(Err(error)) if code(&error).is_some() => not_sent(&error),
         Ok(Err(error)) if dotted => Outcome::InDoubt { text: chain(&error) },
@@ -172,7 +180,7 @@ fn handed_over(result: Result<Result<Response, SmtpError>, Duration>, dotted: bo
 
 /// A failure while the relay certainly does not have the message.
 fn not_sent(error: &SmtpError) -> Outcome {
-    let text = error.source().map_or_else(|| error.to_string(), |source| one_line(source.to_string()));
+    let text = error.source().map_or_else(|| error.to_string(), |source| one_line(&source.to_string()));
     match code(error) {
         Some(code) if error.is_permanent() => Outcome::Rejected { code, text },
         code => Outcome::Deferred { code, text },
@@ -236,10 +244,10 @@ fn boxed(error: SmtpError) -> Box<dyn StdError + Send + Sync> {
 }
 
 fn chain(error: &dyn StdError) -> String {
-    one_line(error.to_string())
+    one_line(&error.to_string())
 }
 
 /// Replies are kept in the ledger and shown: one line, no control characters, bounded.
-fn one_line(text: String) -> String {
+fn one_line(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).take(500).collect()
 }

@@ -29,9 +29,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(30),
-            command: Duration::from_secs(60),
-            body: Duration::from_secs(180),
-            reply: Duration::from_secs(600),
+            command: Duration::from_mins(1),
+            body: Duration::from_mins(3),
+            reply: Duration::from_mins(10),
         }
     }
 }

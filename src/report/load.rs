@@ -46,7 +46,7 @@ impl Texts {
         };
         shared.retain(|name, _| is_template(name));
         for (name, file) in &own {
-            if !is_template(name) && !name.ends_with(".sql") {
+            if !is_template(name) && !ends_in(name, "sql") {
                 problems.push(
                     Problem::new("E602", format!("`{name}` is neither template nor query"))
                         .at(Place::file(&file.path))
@@ -59,7 +59,12 @@ impl Texts {
 }
 
 fn is_template(name: &str) -> bool {
-    name.ends_with(".html") || name.ends_with(".txt")
+    ends_in(name, "html") || ends_in(name, "txt")
+}
+
+/// Endings are exact: `R.HTML` is neither template nor query.
+fn ends_in(name: &str, ending: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == ending)
 }
 
 fn read_folder(directory: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, TextFile> {
@@ -124,8 +129,8 @@ impl LoadedReport {
         text.autoescape_on(Vec::<&str>::new());
         text.register_filter("left", |text: &str, kwargs: Kwargs, _: &State| pad(text, &kwargs, false));
         text.register_filter("right", |text: &str, kwargs: Kwargs, _: &State| pad(text, &kwargs, true));
-        problems.extend(add(&mut html, ".html", &templates));
-        problems.extend(add(&mut text, ".txt", &templates));
+        problems.extend(add(&mut html, "html", &templates));
+        problems.extend(add(&mut text, "txt", &templates));
         problems.extend(lint(&templates));
         let loaded = Self {
             name: report.name.clone(),
@@ -206,10 +211,10 @@ fn bad_attachments(report: &Report, queries: &BTreeMap<String, String>) -> Vec<P
     let mut problems = Vec::new();
     for attachment in &report.attachments {
         let name = &attachment.name;
-        if !name.ends_with(".csv") && !name.ends_with(".xlsx") {
+        if !ends_in(name, "csv") && !ends_in(name, "xlsx") {
             problems.push(Problem::new("E605", format!("attachment `{name}` ends in neither .csv nor .xlsx")));
         }
-        if name.ends_with(".csv") && attachment.queries.len() != 1 {
+        if ends_in(name, "csv") && attachment.queries.len() != 1 {
             problems.push(Problem::new("E605", format!("attachment `{name}` needs exactly one query")));
         }
         for query in attachment.queries.iter().filter(|query| !queries.contains_key(*query)) {
@@ -231,7 +236,7 @@ fn bad_attachments(report: &Report, queries: &BTreeMap<String, String>) -> Vec<P
 fn lint(templates: &BTreeMap<String, TextFile>) -> Vec<Problem> {
     let look = |(name, file): (&String, &TextFile)| {
         let source = Source { file: &file.path, text: &file.text };
-        lint::forbidden(source, &lint::tags(&file.text), name.ends_with(".html"))
+        lint::forbidden(source, &lint::tags(&file.text), ends_in(name, "html"))
     };
     templates.iter().flat_map(look).collect()
 }
@@ -242,7 +247,7 @@ fn add(tera: &mut Tera, ending: &str, templates: &BTreeMap<String, TextFile>) ->
     let mut problems = Vec::new();
     let mut aside = BTreeSet::new();
     loop {
-        let chosen = templates.iter().filter(|(name, _)| name.ends_with(ending) && !aside.contains(*name));
+        let chosen = templates.iter().filter(|(name, _)| ends_in(name, ending) && !aside.contains(*name));
         let Err(error) = tera.add_raw_templates(chosen.map(|(name, file)| (name, &file.text))) else { break };
         match error.kind() {
             ErrorKind::SyntaxError(report) if aside.insert(report.filename().to_owned()) => {

@@ -72,7 +72,7 @@ fn hostile() -> BTreeMap<String, Table> {
     let amounts = Decimal128Array::from(amounts.to_vec()).with_precision_and_scale(18, 4).expect("a type");
     let batch =
         RecordBatch::try_from_iter([("name", names), ("amount", Arc::new(amounts) as ArrayRef)]).expect("a batch");
-    let table = Table::from_batches(&batch.schema(), &[batch.clone()], &BTreeMap::new()).expect("a table");
+    let table = Table::from_batches(&batch.schema(), std::slice::from_ref(&batch), &BTreeMap::new()).expect("a table");
     BTreeMap::from([("rows".to_owned(), table)])
 }
 

@@ -76,7 +76,7 @@ proptest! {
 
 fn table(column: ArrayRef) -> Result<Table, ReportError> {
     let batch = RecordBatch::try_from_iter([("amount", column)]).expect("a batch");
-    Table::from_batches(&batch.schema(), &[batch.clone()], &BTreeMap::new())
+    Table::from_batches(&batch.schema(), std::slice::from_ref(&batch), &BTreeMap::new())
 }
 
 #[test]
