@@ -61,7 +61,9 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         })
     });
     workers.shutdown_background();
-    ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above")))
+    ended.unwrap_or_else(|| {
+        Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above"))
+    })
 }
 
 async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
@@ -108,7 +110,8 @@ fn said(failure: &Failure, output: OutputFormat) -> String {
 
 /// The only place where environment, clock and randomness are read.
 fn invocation() -> Invocation {
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let random: u128 = rand::random();
     Invocation {
         environment: environment.collect(),

@@ -397,7 +397,8 @@ impl Building<'_> {
 
     /// Everything earlier scopes have collected, and the marts they wrote, for the models that read them.
     fn register_collected(&self, context: &SessionContext, scope: Scope) -> Result<(), BuildError> {
-        self.collected.register(context)?;
+        let graph = self.build.graph;
+        self.collected.register(context, |name| graph.model(name).is_none_or(|model| model.scope < scope))?;
         for mart in self.build.pipeline.models.marts.values() {
             let written = self.build.graph.model(&mart.name).is_some_and(|model| {
                 model.scope < scope
