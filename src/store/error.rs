@@ -154,8 +154,8 @@ impl Kind {
     /// The kind of a store's error. It says what a person can do, never whether a write landed.
     pub(crate) fn of(call: Call, error: &Cause) -> Self {
         match error {
-            // A prefix without objects lists as empty: what is not found is the bucket.
-            Cause::NotFound { .. } if call == Call::List => Self::Unreachable,
+            // A prefix without objects lists as empty, and a write needs no object: what is not found is the bucket.
+            Cause::NotFound { .. } if matches!(call, Call::List | Call::Put | Call::Create) => Self::Unreachable,
             Cause::NotFound { .. } => Self::Missing,
             Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => Self::Permission,
             Cause::NotImplemented { .. } | Cause::NotSupported { .. } => Self::Unsupported,

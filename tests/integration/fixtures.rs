@@ -1,0 +1,3 @@
+//! What several topics need: small pipelines, files, servers.
+
+pub mod machine;
