@@ -8,6 +8,7 @@ pub mod mail;
 pub mod models;
 pub mod pipeline;
 pub mod problem;
+pub mod publication;
 pub mod report;
 pub mod store;
 pub mod telemetry;
