@@ -161,6 +161,7 @@ impl Kind {
             Cause::NotImplemented { .. } | Cause::NotSupported { .. } => Self::Unsupported,
             Cause::Generic { store, .. } => match io_kind(error) {
                 Some(std::io::ErrorKind::PermissionDenied) => Self::Permission,
+                _ if refused(error) => Self::Permission,
                 _ if *store == "LocalFileSystem" => Self::Resources,
                 _ => Self::Unreachable,
             },
@@ -197,6 +198,12 @@ impl Kind {
             Self::Unsupported => "use a store that can: publications need conditional creates, patterns need listing",
         }
     }
+}
+
+/// A listing keeps the status of its answer inside the text only.
+fn refused(error: &Cause) -> bool {
+    let text = error.to_string();
+    ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))
 }
 
 fn io_kind(error: &Cause) -> Option<std::io::ErrorKind> {

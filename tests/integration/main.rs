@@ -2,5 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod fixtures;
+mod publication;
+mod store;
 mod tidy;
 mod warehouse;
