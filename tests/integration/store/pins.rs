@@ -21,7 +21,7 @@ struct Pinned {
 }
 
 async fn pin(place: &Place) -> Pinned {
-    place.put("in/a.parquet", &[b'a'; SIZE]).await;
+    place.put("in/a.parquet", &vec![b'a'; SIZE]).await;
     place.put("in/other.parquet", b"not pinned").await;
     let listed = place.stores.expand(&place.join("in/a.*")).await.expect("files");
     let file = place.stores.pin(listed).await.expect("pins").remove(0);
@@ -120,7 +120,7 @@ async fn only_pinned_files_are_there_and_nothing_can_be_written() {
         store.copy(&file.path, &other).await.expect_err("a copy");
         store.rename(&file.path, &other).await.expect_err("a rename");
         let listed: Vec<_> = store.list(None).map_ok(|meta| meta.location).try_collect().await.expect("a list");
-        assert_eq!(listed, [file.path.clone()]);
+        assert_eq!(listed, std::slice::from_ref(&file.path));
         let root = store.list_with_delimiter(file.path.parent().as_ref()).await.expect("a list");
         assert_eq!(root.objects, [file.meta()]);
         changed.check().expect("nothing changed");
@@ -132,7 +132,7 @@ async fn only_pinned_files_are_there_and_nothing_can_be_written() {
 async fn a_file_that_changes_between_listing_and_pinning_is_refused_or_pinned_as_it_is_then() {
     for (name, content) in changes() {
         for place in Place::all().await {
-            place.put("in/a.parquet", &[b'a'; SIZE]).await;
+            place.put("in/a.parquet", &vec![b'a'; SIZE]).await;
             let listed = place.stores.expand(&place.join("in/*.parquet")).await.expect("files");
             apply(&place, content.as_ref()).await;
             match place.stores.pin(listed).await {
