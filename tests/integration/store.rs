@@ -4,3 +4,4 @@ mod creates;
 mod listing;
 mod opening;
 mod pins;
+mod web;
