@@ -96,6 +96,9 @@ pub struct Delivery {
     pub recipients: Vec<Recipient>,
     /// The date in the messages.
     pub date: Timestamp,
+    /// Hash of everything the report prints from tables: a later revision is owed only when it differs.
+    #[serde(default)]
+    pub figures_sha256: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
