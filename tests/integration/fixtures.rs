@@ -3,3 +3,5 @@
 pub mod figures;
 pub mod machine;
 pub mod smtp;
+pub mod places;
+pub mod s3;

@@ -4,5 +4,7 @@
 mod fixtures;
 mod mail;
 mod report;
+mod publication;
+mod store;
 mod tidy;
 mod warehouse;
