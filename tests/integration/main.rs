@@ -3,8 +3,9 @@
 
 mod fixtures;
 mod mail;
-mod report;
 mod publication;
+mod report;
+mod sample;
 mod store;
 mod tidy;
 mod warehouse;
