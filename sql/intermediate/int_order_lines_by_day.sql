@@ -18,6 +18,7 @@ select
     sum(int_order_lines_posted.product_cost) as product_cost,
     sum(int_order_lines_posted.landed_cost) as landed_cost,
     sum(int_order_lines_posted.tax) as tax,
+    sum(int_order_lines_posted.original_tax) as original_tax,
     sum(int_order_lines_posted.original_amount) as original_amount
 from int_order_lines_posted
 group by

@@ -65,6 +65,7 @@ select
     end as landed_cost,
     cast(judged.tax * judged.rate as decimal(18,4)) as tax,
     cast(judged.list_amount - judged.discount - judged.platform_discount as decimal(18,4)) as original_amount,
+    judged.tax as original_tax,
     judged.currency as original_currency,
     judged.fx_rate as fx_rate,
     judged.suspense_reason as suspense_reason

@@ -38,6 +38,7 @@ select
     cast(judged.tax * judged.rate as decimal(18,4)) as tax,
     cast(judged.original_difference * judged.rate as decimal(18,4)) as footing_difference,
     cast(judged.shipping_amount as decimal(18,4)) as original_amount,
+    judged.tax as original_tax,
     judged.original_difference as original_difference,
     judged.currency as original_currency,
     judged.fx_rate as fx_rate,

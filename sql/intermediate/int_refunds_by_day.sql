@@ -19,6 +19,7 @@ select
     sum(int_refunds_posted.cost_recovered) as cost_recovered,
     sum(int_refunds_posted.tax) as tax,
     sum(int_refunds_posted.fx_difference) as fx_difference,
+    sum(int_refunds_posted.original_tax) as original_tax,
     sum(int_refunds_posted.original_amount) as original_amount
 from int_refunds_posted
 group by

@@ -63,6 +63,7 @@ select
     cast(-reversed.tax * reversed.rate as decimal(18,4)) as tax,
     cast(-reversed.amount * reversed.rate_difference as decimal(18,4)) as fx_difference,
     cast(-reversed.amount as decimal(18,4)) as original_amount,
+    -reversed.tax as original_tax,
     reversed.currency as original_currency,
     case when reversed.suspense_reason = 'missing_fx_rate' then null else reversed.order_rate end as fx_rate,
     reversed.suspense_reason as suspense_reason

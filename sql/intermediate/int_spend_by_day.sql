@@ -12,6 +12,7 @@ select
     cast(count(*) as decimal(20,0)) as row_count,
     sum(int_spend_posted.media_spend) as media_spend,
     sum(int_spend_posted.media_credits) as media_credits,
+    sum(int_spend_posted.original_credit) as original_credit,
     sum(int_spend_posted.original_amount) as original_amount
 from int_spend_posted
 group by

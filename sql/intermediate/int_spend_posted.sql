@@ -39,6 +39,7 @@ select
     cast(-judged.amount * judged.rate as decimal(18,4)) as media_spend,
     cast(judged.credit * judged.rate as decimal(18,4)) as media_credits,
     cast(judged.credit - judged.amount as decimal(18,4)) as original_amount,
+    judged.credit as original_credit,
     judged.currency as original_currency,
     judged.fx_rate as fx_rate,
     judged.suspense_reason as suspense_reason

@@ -1,7 +1,7 @@
--- One row per raw reason code: its canonical reason and who is at fault.
+-- One row per raw reason code, `(empty)` for none given: its canonical reason and who is at fault.
 -- Left out: nothing.
 select
-    coalesce(refund_reasons.raw_reason, '') as raw_reason,
+    replace(refund_reasons.raw_reason, '(empty)', '') as raw_reason,
     refund_reasons.reason as reason,
     refund_reasons.fault as fault,
     refund_reasons.valid_from as valid_from,
