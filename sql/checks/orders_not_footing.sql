@@ -15,8 +15,8 @@ select
     'orders' as stream,
     reconciliation.right_amount as amount,
     concat(
-        'order totals differ from their parts by ', cast(reconciliation.right_amount as varchar), ' of ',
-        cast(totals.order_total as varchar), ' ', reconciliation.currency
+        'order totals differ from their parts by ', cast(cast(reconciliation.right_amount as decimal(24,2)) as varchar), ' of ',
+        cast(cast(totals.order_total as decimal(24,2)) as varchar), ' ', reconciliation.currency
     ) as detail,
     case
         when abs(reconciliation.right_amount) > cast($footing_share_block as decimal(9,6)) * abs(totals.order_total) then 'block'

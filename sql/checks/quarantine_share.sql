@@ -3,8 +3,9 @@ select
     reconciliation.stream as stream,
     reconciliation.quarantined as amount,
     concat(
-        cast(reconciliation.quarantined as varchar), ' of ', cast(reconciliation.left_amount as varchar), ' ',
-        reconciliation.currency, ' of ', reconciliation.stream, ' in quarantine'
+        cast(cast(reconciliation.quarantined as decimal(24,2)) as varchar), ' of ', cast(cast(reconciliation.left_amount as decimal(24,2)) as varchar), ' ',
+        case when reconciliation.currency = 'all' then '' else concat(reconciliation.currency, ' ') end, 'of ',
+        reconciliation.stream, ' in quarantine'
     ) as detail,
     case
         when abs(reconciliation.quarantined) > cast($quarantine_share_block as decimal(9,6)) * abs(reconciliation.left_amount) then 'block'

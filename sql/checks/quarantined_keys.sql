@@ -4,7 +4,7 @@ select
     cast(sum(quarantined_rows.amount) as decimal(24,4)) as amount,
     concat(
         cast(count(*) as varchar), ' rows of ', quarantined_rows.stream, ' in quarantine: ', quarantined_rows.reject_reason,
-        coalesce(concat(', first key ', min(quarantined_rows.source_key)), '')
+        case when min(quarantined_rows.source_key) is null then '' else concat(', first key ', min(quarantined_rows.source_key)) end
     ) as detail
 from quarantined_rows
 group by

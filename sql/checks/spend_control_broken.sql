@@ -4,8 +4,8 @@ select
     int_spend_controlled.stated_amount - int_spend_controlled.read_amount as amount,
     concat(
         int_spend_controlled.platform, ' ', int_spend_controlled.account_id, ' on ', cast(int_spend_controlled.day as varchar), ': stated ',
-        cast(int_spend_controlled.stated_amount as varchar), ' ', int_spend_controlled.currency, ' in ',
-        cast(int_spend_controlled.stated_rows as varchar), ' rows, read ', cast(int_spend_controlled.read_amount as varchar), ' in ',
+        cast(cast(int_spend_controlled.stated_amount as decimal(24,2)) as varchar), ' ', int_spend_controlled.currency, ' in ',
+        cast(int_spend_controlled.stated_rows as varchar), ' rows, read ', cast(cast(int_spend_controlled.read_amount as decimal(24,2)) as varchar), ' in ',
         cast(int_spend_controlled.read_rows as varchar)
     ) as detail
 from int_spend_controlled

@@ -13,7 +13,7 @@ with streams as (
 select
     streams.stream as stream,
     streams.in_suspense as amount,
-    concat(cast(streams.in_suspense as varchar), ' of ', cast(streams.stream_amount as varchar), ' ', $currency, ' of ', streams.stream, ' in suspense')
+    concat(cast(cast(streams.in_suspense as decimal(24,2)) as varchar), ' of ', cast(cast(streams.stream_amount as decimal(24,2)) as varchar), ' ', $currency, ' of ', streams.stream, ' in suspense')
         as detail,
     case
         when streams.in_suspense > cast($suspense_share_block as decimal(9,6)) * streams.stream_amount then 'block'

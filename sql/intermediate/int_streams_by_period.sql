@@ -5,8 +5,8 @@ select
     int_ledger_by_day.stream as stream,
     period_of(int_ledger_by_day.booked_on) as period,
     int_ledger_by_day.suspense_reason as suspense_reason,
-    sum(int_ledger_by_day.row_count) as row_count,
-    cast(sum(
+    cast(sum(int_ledger_by_day.row_count) as decimal(20,0)) as row_count,
+    cast(sum(cast(
         int_ledger_by_day.gross_sales
         + int_ledger_by_day.discounts
         + int_ledger_by_day.platform_discounts
@@ -25,7 +25,7 @@ select
         + int_ledger_by_day.media_spend
         + int_ledger_by_day.media_credits
         + int_ledger_by_day.affiliate_commission
-    ) as decimal(24,4)) as amount
+    as decimal(24,4))) as decimal(24,4)) as amount
 from int_ledger_by_day
 group by
     int_ledger_by_day.stream,

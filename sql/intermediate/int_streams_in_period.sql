@@ -39,6 +39,6 @@ select
     summed.suspense_reason as suspense_reason,
     summed.row_count as row_count,
     summed.amount as amount,
-    sum(summed.row_count) over (partition by summed.stream) as stream_rows,
+    cast(sum(summed.row_count) over (partition by summed.stream) as decimal(20,0)) as stream_rows,
     cast(sum(summed.amount) over (partition by summed.stream) as decimal(24,4)) as stream_amount
 from summed
