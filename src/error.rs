@@ -53,15 +53,26 @@ impl From<Problems> for Failure {
     }
 }
 
+/// An error and what caused it, one per line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.ends_with(&said) {
+            text.push_str("\n  because: ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 impl std::fmt::Display for Failure {
     /// The error and what caused it, printed once, at the top.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.error)?;
-        let mut cause = self.error.source();
-        while let Some(error) = cause {
-            write!(f, "\n  because: {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        f.write_str(&chain(self.error.as_ref()))
     }
 }

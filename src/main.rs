@@ -1,3 +1,149 @@
-fn main() {
-    println!("{}", tieout::VERSION);
+//! The program: reads environment and clock once, does what was asked, and ends with the documented exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tieout::cli::{Cli, OutputFormat, Verb};
+use tieout::commands::invocation::Invocation;
+use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
+use tieout::error::{Exit, Failure};
+use tieout::{pipeline, telemetry};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Something to print, and how it ended.
+type Said = (String, Exit);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(cli.log_format, &cli.log);
+    let invocation = invocation();
+    let ended = work(&cli, &invocation);
+    invocation.progress.done();
+    match ended {
+        Ok((text, exit)) => {
+            // A reader that went away is no failure of the run.
+            let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+            ExitCode::from(exit as u8)
+        }
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "{}", said(&failure, cli.output));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// The verb runs on its own threads, so that a busy query cannot keep a stop signal from being seen.
+fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
+    let internal = |error: std::io::Error| Failure::new(Exit::Internal, error);
+    let workers = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(internal)?;
+    let control = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
+    let ended = std::thread::scope(|scope| {
+        let (done, waiting) = tokio::sync::oneshot::channel();
+        scope.spawn(|| {
+            let ended = workers.block_on(perform(cli, invocation));
+            // Nobody waits any more when the process is about to stop.
+            let _ = done.send(ended);
+        });
+        control.block_on(async {
+            tokio::select! {
+                ended = waiting => ended.ok(),
+                () = stop_signal(invocation) => {
+                    let _ = writeln!(std::io::stderr(), "stopped by a signal; nothing was published");
+                    invocation.scratch_goes();
+                    // Threads that are deep in a query would hold the process for as long as the query takes.
+                    #[expect(clippy::disallowed_methods, reason = "this is main")]
+                    std::process::exit(i32::from(Exit::TryLater as u8));
+                }
+            }
+        })
+    });
+    workers.shutdown_background();
+    ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above")))
+}
+
+async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
+    let json = cli.output == OutputFormat::Json;
+    match &cli.verb {
+        Verb::Run(args) => run::run(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
+        Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
+        Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
+        Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
+        Verb::Render(args) => {
+            let files = render::render(args, invocation).await?;
+            done(files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join("\n"))
+        }
+        Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
+        Verb::Init(args) => {
+            let written = init::init(&args.folder).map_err(|error| Failure::new(Exit::Resources, error))?;
+            done(format!("{} files written, {} kept", written.written.len(), written.kept.len()))
+        }
+        Verb::Sample(args) => {
+            let summary = sample::sample_into(&args.to, &args.shop, invocation).await?;
+            let rows = summary.rows.iter().map(|(stream, rows)| format!("  {stream:<16} {rows:>12} rows"));
+            done(format!("{} files written to {}\n{}", summary.files, args.to, rows.collect::<Vec<_>>().join("\n")))
+        }
+        Verb::Schema => done(serde_json::to_string_pretty(&pipeline::schema()).unwrap_or_default()),
+    }
+}
+
+fn done(text: String) -> Result<Said, Failure> {
+    Ok((text, Exit::Done))
+}
+
+fn print<T: std::fmt::Display + serde::Serialize>(value: &T, json: bool) -> String {
+    if json { serde_json::to_string_pretty(value).unwrap_or_default() } else { value.to_string() }
+}
+
+fn said(failure: &Failure, output: OutputFormat) -> String {
+    match output {
+        OutputFormat::Json => {
+            serde_json::json!({ "exit": failure.exit as u8, "error": failure.to_string() }).to_string()
+        }
+        _ => failure.to_string(),
+    }
+}
+
+/// The only place where environment, clock and randomness are read.
+fn invocation() -> Invocation {
+    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let random: u128 = rand::random();
+    Invocation {
+        environment: environment.collect(),
+        now: jiff::Timestamp::now(),
+        random: random.to_le_bytes(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        temporary: std::env::temp_dir(),
+        progress: telemetry::Progress::new(),
+        stopping: Default::default(),
+    }
+}
+
+/// Ends when the process is asked to stop and may.
+async fn stop_signal(invocation: &Invocation) {
+    let asked = asked_to_stop().await;
+    if asked.is_err() {
+        return std::future::pending().await;
+    }
+    while !invocation.stopping.may_stop() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[cfg(unix)]
+async fn asked_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn asked_to_stop() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

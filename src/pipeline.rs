@@ -3,12 +3,23 @@
 //! [`spec`] is what a person wrote, [`Pipeline`] is what it means; the second cannot be invalid, and the step between
 //! does no IO beyond reading the file itself.
 
+pub mod address;
+pub mod environment;
+mod node;
+mod parse;
+mod shape;
+pub mod spec;
+mod validate;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::calendar::Calendar;
+
+pub use environment::Environment;
+pub use spec::schema;
 
 /// A validated pipeline. Names are unique within their kind; every reference by name has been resolved.
 #[derive(Clone, Debug)]
@@ -233,8 +244,18 @@ pub struct Mart {
     pub period: Option<String>,
     /// Every column in order.
     pub columns: Vec<Column>,
+    /// Further models whose rows belong to the same table, built in another scope than the model of its name.
+    pub parts: Vec<String>,
     /// Columns that are declared ratios and may be null where undefined.
     pub ratios: Vec<String>,
+}
+
+impl Models {
+    /// The published table that a model's rows go to.
+    #[must_use]
+    pub fn mart_of(&self, model: &str) -> Option<&Mart> {
+        self.marts.get(model).or_else(|| self.marts.values().find(|mart| mart.parts.iter().any(|part| part == model)))
+    }
 }
 
 /// Checks: queries that must return no rows.

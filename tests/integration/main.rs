@@ -1,4 +1,8 @@
-#[test]
-fn a() {
-    assert!(!tieout::VERSION.is_empty());
-}
+//! All integration tests, one binary: the engine links slowly.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fixtures;
+mod mail;
+mod report;
+mod tidy;
+mod warehouse;

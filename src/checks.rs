@@ -1,0 +1,175 @@
+//! Checks: queries that must return no rows. What they return becomes findings, and a blocking one holds the run.
+
+use arrow::array::{Array, RecordBatch};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::DataFusionError;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use crate::controls::Comparison;
+use crate::error::{Exit, Failure};
+use crate::models::{ModelGraph, Query};
+use crate::pipeline::{CheckSettings, Pipeline, Severity};
+use crate::problem::Problem;
+use crate::warehouse::bindings::Bindings;
+use crate::warehouse::compile::plan;
+
+/// Rows of a check that are told one by one; the rest is counted.
+const TOLD: usize = 20;
+
+/// One thing a check found.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    pub check: String,
+    pub severity: Severity,
+    /// What it is about, as the check says it.
+    pub stream: Option<String>,
+    pub owner: String,
+    /// Money at risk in reporting currency, as an exact decimal.
+    pub amount: Option<String>,
+    pub detail: String,
+    pub help: Option<String>,
+}
+
+/// Why a check could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error("{0}")]
+    Problem(Problem),
+    #[error("check `{check}` failed to run")]
+    Engine { check: String, source: Box<DataFusionError> },
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        Self::new(Exit::Definition, error)
+    }
+}
+
+/// Asks every check.
+///
+/// # Errors
+/// When a check cannot be planned or run: a check that was not asked has not passed.
+pub async fn findings(
+    session: &SessionContext,
+    pipeline: &Pipeline,
+    graph: &ModelGraph,
+    bindings: &Bindings,
+) -> Result<Vec<Finding>, CheckError> {
+    let mut found = Vec::new();
+    for (name, query) in &graph.checks {
+        let rows = ask(session, name, query, bindings).await?;
+        found.extend(of_check(pipeline, name, &rows).map_err(|error| engine(name, error))?);
+    }
+    found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.check.cmp(&b.check)));
+    Ok(found)
+}
+
+async fn ask(
+    session: &SessionContext,
+    name: &str,
+    query: &Query,
+    bindings: &Bindings,
+) -> Result<Vec<RecordBatch>, CheckError> {
+    let plan = plan(session, query, bindings).await.map_err(CheckError::Problem)?;
+    DataFrame::new(session.state(), plan).collect().await.map_err(|error| engine(name, error))
+}
+
+fn engine(check: &str, error: DataFusionError) -> CheckError {
+    CheckError::Engine { check: check.to_owned(), source: Box::new(error) }
+}
+
+fn of_check(pipeline: &Pipeline, name: &str, rows: &[RecordBatch]) -> Result<Vec<Finding>, DataFusionError> {
+    let settings = pipeline.checks.settings.get(name);
+    let total: usize = rows.iter().map(RecordBatch::num_rows).sum();
+    let mut findings = Vec::new();
+    for batch in rows {
+        for row in 0..batch.num_rows() {
+            findings.push(finding(pipeline, name, settings, batch, row)?);
+        }
+    }
+    // The gravest first, so that none of them is among the merely counted.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.truncate(TOLD);
+    if let (true, Some(last)) = (total > TOLD, findings.last_mut()) {
+        last.detail = format!("{} (and {} more rows)", last.detail, total - TOLD);
+    }
+    Ok(findings)
+}
+
+fn finding(
+    pipeline: &Pipeline,
+    name: &str,
+    settings: Option<&CheckSettings>,
+    batch: &RecordBatch,
+    row: usize,
+) -> Result<Finding, DataFusionError> {
+    let cell = |column: &str| -> Result<Option<String>, DataFusionError> {
+        match batch.column_by_name(column) {
+            Some(values) if values.is_valid(row) => shown(values.as_ref(), row).map(Some),
+            _ => Ok(None),
+        }
+    };
+    let severity = match cell("severity")?.as_deref() {
+        Some("info") => Severity::Info,
+        Some("warn") => Severity::Warn,
+        Some(_) => Severity::Block,
+        None => settings.map_or(Severity::Block, |settings| settings.severity),
+    };
+    let owner = match cell("owner")? {
+        Some(owner) => owner,
+        None => settings.and_then(|settings| settings.owner.clone()).unwrap_or_else(|| pipeline.owner.clone()),
+    };
+    Ok(Finding {
+        check: name.to_owned(),
+        severity,
+        stream: cell("stream")?,
+        owner,
+        amount: cell("amount")?,
+        detail: detail(batch, row)?,
+        help: settings.and_then(|settings| settings.help.clone()),
+    })
+}
+
+/// The `detail` column when there is one, then every column without a meaning of its own.
+fn detail(batch: &RecordBatch, row: usize) -> Result<String, DataFusionError> {
+    let mut parts = Vec::new();
+    for (field, values) in batch.schema().fields().iter().zip(batch.columns()) {
+        let name = field.name().as_str();
+        if matches!(name, "severity" | "owner" | "stream" | "amount") || values.is_null(row) {
+            continue;
+        }
+        let value = shown(values.as_ref(), row)?;
+        parts.push(if name == "detail" { value } else { format!("{name} {value}") });
+    }
+    Ok(parts.join(", "))
+}
+
+fn shown(values: &dyn Array, row: usize) -> Result<String, DataFusionError> {
+    Ok(ArrayFormatter::try_new(values, &FormatOptions::default())?.value(row).to_string())
+}
+
+/// Control totals that differ, as blocking findings.
+#[must_use]
+pub fn differing_totals(pipeline: &Pipeline, comparisons: &[Comparison]) -> Vec<Finding> {
+    let differing = comparisons.iter().filter(|comparison| !comparison.holds());
+    differing
+        .map(|comparison| {
+            let difference = comparison.left.checked_sub(comparison.right);
+            Finding {
+                check: format!("control_total:{}", comparison.control),
+                severity: Severity::Block,
+                stream: (!comparison.group.is_empty()).then(|| comparison.group.join(" / ")),
+                owner: pipeline.owner.clone(),
+                amount: difference.map(|difference| difference.to_string()),
+                detail: format!("left {}, right {}", comparison.left, comparison.right),
+                help: Some("the two sides of this control total must be equal to the last unit".to_owned()),
+            }
+        })
+        .collect()
+}
+
+/// The gravest severity found.
+#[must_use]
+pub fn gravest(findings: &[Finding]) -> Option<Severity> {
+    findings.iter().map(|finding| finding.severity).max()
+}

@@ -1,0 +1,167 @@
+//! The command line: what was typed, nothing more.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::telemetry::LogFormat;
+
+/// Batch ETL and reporting that ties out: every cent in is a cent out.
+#[derive(Debug, Parser)]
+#[command(name = "tieout", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+
+    /// What stdout carries: text for people, or JSON for machines.
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+
+    /// Log lines on stderr: text on a terminal and JSON elsewhere, or one of them by name.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
+    pub log_format: LogFormat,
+
+    /// How much is logged: error, warn, info, debug.
+    #[arg(long, global = true, default_value = "info", env = "TIEOUT_LOG")]
+    pub log: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Text,
+    Json,
+    /// For query; elsewhere as text.
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Do everything that is due, then exit.
+    Run(RunArgs),
+    /// Check the pipeline file, SQL and templates; with --connect also stores and relay.
+    Validate(ValidateArgs),
+    /// Show what a run would read, build, publish and mail. Changes nothing.
+    Plan(PeriodArgs),
+    /// Render the reports of the published tables into a folder, without sending them.
+    Render(RenderArgs),
+    /// Run SQL over the published tables.
+    Query(QueryArgs),
+    /// Write the shipped pipelines, SQL and templates into a folder, ready to be changed.
+    Init(InitArgs),
+    /// Write a generated shop, with known dirt and the truth about it.
+    Sample(SampleArgs),
+    /// Init, sample and run in a folder of its own, and where to look.
+    Demo(DemoArgs),
+    /// Print the JSON Schema of the pipeline file, for editors.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub period: PeriodArgs,
+
+    /// Build and publish although the same inputs and pipeline were published before.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct PeriodArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// The period to report on, such as 2026-10. Default: the last complete one.
+    #[arg(long)]
+    pub period: Option<String>,
+
+    /// The instant up to which events count, such as 2026-11-05T00:00:00Z. Default: the end of the period.
+    #[arg(long)]
+    pub as_of: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// Also reach every store and the mail relay. Sends nothing.
+    #[arg(long)]
+    pub connect: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RenderArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// A published period. Default: that of the newest publication.
+    #[arg(long)]
+    pub period: Option<String>,
+
+    /// Only this report.
+    #[arg(long)]
+    pub report: Option<String>,
+
+    /// Where the files go.
+    #[arg(long, default_value = "rendered")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// One SELECT over the published tables.
+    pub sql: String,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder, which may exist; no file in it is overwritten.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// A folder or URL to write to.
+    pub to: String,
+
+    #[command(flatten)]
+    pub shop: ShopArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ShopArgs {
+    /// Orders over all months.
+    #[arg(long, default_value_t = 20_000)]
+    pub orders: u64,
+
+    /// Months of history.
+    #[arg(long, default_value_t = 13)]
+    pub months: u32,
+
+    /// The last day of the history. Default: the end of last month.
+    #[arg(long)]
+    pub end: Option<jiff::civil::Date>,
+
+    /// The same seed gives the same bytes.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+
+    /// 1 is the shop as first exported, 2 the same shop after late corrections.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=2))]
+    pub edition: u32,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// The folder; made when it is not there.
+    #[arg(default_value = "tieout-demo")]
+    pub folder: PathBuf,
+
+    #[command(flatten)]
+    pub shop: ShopArgs,
+}

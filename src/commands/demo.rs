@@ -1,0 +1,46 @@
+//! `demo`: the shipped pipeline over a generated shop, in a folder of its own.
+
+use crate::cli::{DemoArgs, PeriodArgs, RunArgs};
+use crate::commands::init::init;
+use crate::commands::invocation::Invocation;
+use crate::commands::outcome::Outcome;
+use crate::commands::run::run;
+use crate::commands::sample::sample_into;
+use crate::error::{Exit, Failure};
+
+/// Written last by the sample, so that it tells a whole shop from a half one.
+const TRUTH: &str = "shop/truth.json";
+
+/// Writes the project and the shop where they are not there yet, and runs.
+///
+/// # Errors
+/// When the folder cannot be written, or the run fails.
+pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, Failure> {
+    let unwritable = |error: std::io::Error| {
+        Failure::new(Exit::Resources, format!("folder `{}` cannot be written: {error}", args.folder.display()))
+    };
+    let folder = std::path::absolute(&args.folder).map_err(unwritable)?;
+    init(&folder).map_err(unwritable)?;
+    if !folder.join(TRUTH).exists() {
+        let shop = folder.join("shop").display().to_string();
+        sample_into(&shop, &args.shop, invocation).await?;
+    }
+    let pipeline = folder.join("pipelines/channel_contribution.yaml");
+    let period = PeriodArgs { pipeline, period: period(args, invocation), as_of: None };
+    let mut outcome = run(&RunArgs { period, force: false }, invocation).await?;
+    let places = [
+        ("the pipeline, to change", "pipelines/channel_contribution.yaml"),
+        ("the mails", "outbox"),
+        ("the published tables", "published/current.json"),
+        ("what the shop really is", TRUTH),
+    ];
+    outcome.look_at = places.map(|(what, place)| format!("{what}: {}", folder.join(place).display())).to_vec();
+    Ok(outcome)
+}
+
+/// The last month of a shop that ends earlier than last month.
+fn period(args: &DemoArgs, invocation: &Invocation) -> Option<String> {
+    let end = args.shop.end?;
+    let today = invocation.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    (end < today).then(|| format!("{:04}-{:02}", end.year(), end.month()))
+}

@@ -1,0 +1,83 @@
+//! The fingerprint of a run: everything that can change a figure or a word of a report, and nothing else. No clock, no
+//! host. The same fingerprint means the same result, so nothing has to be done again.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::commands::project::Project;
+use crate::warehouse::bindings::Moment;
+use crate::warehouse::inputs::Inputs;
+use crate::warehouse::output::hex;
+
+/// Raised whenever the same inputs would give other figures or other files than before.
+const SEMANTIC_VERSION: u32 = 1;
+
+/// Keys of the pipeline file that cannot change a figure.
+const WITHOUT_EFFECT: [&str; 4] = ["engine", "storage", "audiences", "delivery"];
+
+/// Digests of what a run is made of.
+#[derive(Clone, Debug)]
+pub struct Fingerprint {
+    pub whole: String,
+    pub config: String,
+    pub inputs: String,
+    pub sql: BTreeMap<String, String>,
+    pub templates: BTreeMap<String, String>,
+}
+
+/// Takes the fingerprint.
+#[must_use]
+pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Fingerprint {
+    let mut config = project.pipeline.canonical.clone();
+    if let Value::Object(keys) = &mut config {
+        keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
+    }
+    let models = project.graph.models.iter().map(|model| (model.name.clone(), digest(model.query.text.as_bytes())));
+    let checks = project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), digest(query.text.as_bytes())));
+    let sql: BTreeMap<_, _> = models.chain(checks).collect();
+    let templates = templates(project);
+    let (config, inputs) = (digest(config.to_string().as_bytes()), digest(inputs_manifest(inputs).to_string().as_bytes()));
+    let whole = json!({
+        "semantic_version": SEMANTIC_VERSION,
+        "config": config,
+        "sql": sql,
+        "templates": templates,
+        "inputs": inputs,
+        "period": moment.period.to_string(),
+        "as_of": moment.as_of.to_string(),
+    });
+    Fingerprint { whole: digest(whole.to_string().as_bytes()), config, inputs, sql, templates }
+}
+
+/// Every pinned file with what identifies its content.
+#[must_use]
+pub fn inputs_manifest(inputs: &Inputs) -> Value {
+    let files = inputs.sources.iter().flat_map(|(source, input)| input.files.iter().map(move |file| (source, file)));
+    let files = files.map(|(source, file)| {
+        json!({
+            "source": source,
+            "path": file.meta.location.as_ref(),
+            "bytes": file.meta.size,
+            "e_tag": file.meta.e_tag,
+            "version": file.meta.version,
+            "last_modified": file.meta.last_modified.to_rfc3339(),
+            "rows": file.rows,
+        })
+    });
+    Value::Array(files.collect())
+}
+
+fn templates(project: &Project) -> BTreeMap<String, String> {
+    let texts = project.reports.iter().flat_map(|(report, loaded)| {
+        loaded.texts.iter().map(move |(file, text)| (format!("{report}/{file}"), digest(text.as_bytes())))
+    });
+    texts.collect()
+}
+
+/// SHA-256 in hex.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}

@@ -1,0 +1,116 @@
+//! The outcome of a run, for people and machines.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::checks::Finding;
+use crate::error::Exit;
+use crate::pipeline::Severity;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// A new publication is in the log.
+    Published,
+    /// The same inputs, pipeline and as-of are published already.
+    NothingDue,
+    /// A blocking finding held publication and mail; the previous publication stands.
+    Held,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    pub ending: Ending,
+    pub pipeline: String,
+    pub period: String,
+    pub as_of: String,
+    pub run_id: String,
+    /// Number in the log of the publication that now stands.
+    pub publication: Option<u64>,
+    pub revision: Option<u32>,
+    pub tables: Vec<TableOutcome>,
+    pub findings: Vec<Finding>,
+    pub deliveries: Vec<DeliveryOutcome>,
+    /// Where outputs and mails are.
+    pub look_at: Vec<String>,
+}
+
+/// A published table.
+#[derive(Clone, Debug, Serialize)]
+pub struct TableOutcome {
+    pub table: String,
+    pub files: usize,
+    pub rows: u64,
+}
+
+/// One recipient's message, the address masked.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeliveryOutcome {
+    pub report: String,
+    pub recipient: String,
+    /// `accepted`, `rejected`, `deferred`, `in doubt` or `already accepted`.
+    pub state: String,
+    pub detail: Option<String>,
+    pub complete: bool,
+}
+
+impl Outcome {
+    /// The exit code of the ending.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.ending {
+            Ending::Held => Exit::Held,
+            _ if self.deliveries.iter().any(|delivery| !delivery.complete) => Exit::DeliveryIncomplete,
+            _ => Exit::Done,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ending {
+            Ending::Published => writeln!(
+                f,
+                "published {} {} (publication {}, revision {})",
+                self.pipeline,
+                self.period,
+                self.publication.unwrap_or_default(),
+                self.revision.unwrap_or_default()
+            )?,
+            Ending::NothingDue => writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?,
+            Ending::Held => writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?,
+        }
+        for table in &self.tables {
+            writeln!(f, "  {:<34} {:>10} rows {:>4} files", table.table, table.rows, table.files)?;
+        }
+        for finding in &self.findings {
+            write!(f, "  [{}] {}: {}", severity(finding.severity), finding.check, finding.detail)?;
+            if let Some(amount) = &finding.amount {
+                write!(f, ", amount {amount}")?;
+            }
+            writeln!(f, " ({})", finding.owner)?;
+        }
+        for delivery in &self.deliveries {
+            write!(f, "  mail {} to {}: {}", delivery.report, delivery.recipient, delivery.state)?;
+            match &delivery.detail {
+                Some(detail) => writeln!(f, " ({detail})")?,
+                None => writeln!(f)?,
+            }
+        }
+        for place in &self.look_at {
+            writeln!(f, "  {place}")?;
+        }
+        Ok(())
+    }
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warn => "warn",
+        Severity::Block => "BLOCK",
+    }
+}

@@ -1,0 +1,58 @@
+//! `query`: SQL over the published tables.
+
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::csv::WriterBuilder;
+use arrow::json::LineDelimitedWriter;
+use arrow::util::pretty::pretty_format_batches;
+use datafusion::prelude::DataFrame;
+
+use crate::cli::{OutputFormat, QueryArgs};
+use crate::commands::invocation::Invocation;
+use crate::commands::tables::{published, table_session};
+use crate::error::{Exit, Failure};
+use crate::models::Query;
+use crate::pipeline::Pipeline;
+use crate::problem::Problems;
+use crate::publication::Log;
+use crate::store::Stores;
+use crate::warehouse::bindings::Bindings;
+use crate::warehouse::compile::plan;
+
+/// Answers one query: a table for people, JSON lines for machines.
+///
+/// # Errors
+/// When nothing is published yet, or the query cannot be run.
+pub async fn query(args: &QueryArgs, output: OutputFormat, invocation: &Invocation) -> Result<String, Failure> {
+    let pipeline = Pipeline::load(&args.pipeline, &invocation.environment)?;
+    let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
+    let log = Log::open(&stores, &pipeline.storage.outputs).await?;
+    let Some(publication) = log.current().await? else {
+        return Err(Failure::new(Exit::InputMissing, "nothing is published yet\n  help: `tieout run` publishes"));
+    };
+    let files = published(&publication).await?;
+    let session = table_session(&pipeline, &log.outputs().store, &files, invocation.cores)?;
+    let query = Query::parse(Path::new("query"), &args.sql).map_err(Problems::from)?;
+    let plan = plan(&session, &query, &Bindings::new()).await.map_err(Problems::from)?;
+    let failed = |error: datafusion::error::DataFusionError| Failure::new(Exit::Definition, error);
+    let rows = DataFrame::new(session.state(), plan).collect().await.map_err(failed)?;
+    printed(&rows, output).map_err(|error| Failure::new(Exit::Internal, error))
+}
+
+fn printed(rows: &[RecordBatch], output: OutputFormat) -> Result<String, arrow::error::ArrowError> {
+    match output {
+        OutputFormat::Text => Ok(pretty_format_batches(rows)?.to_string()),
+        OutputFormat::Csv => {
+            let mut writer = WriterBuilder::new().with_header(true).build(Vec::new());
+            rows.iter().try_for_each(|batch| writer.write(batch))?;
+            Ok(String::from_utf8_lossy(&writer.into_inner()).trim_end().to_owned())
+        }
+        OutputFormat::Json => {
+            let mut writer = LineDelimitedWriter::new(Vec::new());
+            rows.iter().try_for_each(|batch| writer.write(batch))?;
+            writer.finish()?;
+            Ok(String::from_utf8_lossy(&writer.into_inner()).trim_end().to_owned())
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Reports of one period: their queries asked, their templates filled, their messages built.
+
+use std::collections::BTreeMap;
+
+use datafusion::prelude::{DataFrame, SessionContext};
+use jiff::Timestamp;
+
+use crate::checks::Finding;
+use crate::commands::fingerprint::digest;
+use crate::commands::project::{Project, ProjectReport};
+use crate::controls::{Amount, Comparison};
+use crate::error::{Exit, Failure};
+use crate::mail;
+use crate::pipeline::Pipeline;
+use crate::report::{self, Facts, Placed, Rendered, Table};
+use crate::warehouse::bindings::{Bindings, Moment};
+use crate::warehouse::compile::plan;
+use crate::warehouse::inputs::Inputs;
+
+/// The tables of a report's queries, by query.
+pub type Tables = BTreeMap<String, Table>;
+
+/// Asks every query of a report over the tables of a session.
+///
+/// # Errors
+/// When a query cannot be run, or gives something that cannot be printed.
+pub async fn ask(session: &SessionContext, report: &ProjectReport, bindings: &Bindings) -> Result<Tables, Failure> {
+    let mut tables = Tables::new();
+    for (name, query) in &report.queries {
+        let plan = plan(session, query, bindings).await.map_err(crate::problem::Problems::from)?;
+        let frame = DataFrame::new(session.state(), plan);
+        let schema = frame.schema().as_arrow().clone();
+        let failed = |error| Failure::new(Exit::Definition, Box::<dyn std::error::Error + Send + Sync>::from(error));
+        let rows = frame.collect().await.map_err(failed)?;
+        tables.insert(name.clone(), Table::from_batches(&schema, &rows, &report.loaded.formats)?);
+    }
+    Ok(tables)
+}
+
+/// A hash of everything a report prints from tables: equal when no printed figure changed.
+#[must_use]
+pub fn figures_sha256(tables: &Tables) -> String {
+    let mut text = String::new();
+    for (name, table) in tables {
+        text.push_str(name);
+        for cell in table.rows.iter().flatten() {
+            text.push('\u{1f}');
+            text.push_str(&cell.text);
+        }
+        text.push('\u{1e}');
+    }
+    digest(text.as_bytes())
+}
+
+/// What every report of a run says about it.
+pub struct Said<'a> {
+    pub project: &'a Project,
+    pub moment: Moment,
+    pub findings: &'a [Finding],
+    pub comparisons: &'a [Comparison],
+    pub absent: Vec<String>,
+    pub publication: u64,
+}
+
+impl Said<'_> {
+    /// The facts of one revision of a report.
+    #[must_use]
+    pub fn facts(&self, revision: u32) -> Facts {
+        let pipeline = &self.project.pipeline;
+        Facts {
+            pipeline: pipeline.name.clone(),
+            description: pipeline.description.clone(),
+            period: self.moment.period.to_string(),
+            as_of: report::format::timestamp(self.moment.as_of),
+            currency: pipeline.currency.clone(),
+            revision,
+            replaces: revision > 1,
+            publication: self.publication,
+            owner: pipeline.owner.clone(),
+            findings: self.findings.iter().map(printed).collect(),
+            placed: placed(pipeline, self.comparisons),
+            absent_streams: self.absent.clone(),
+        }
+    }
+}
+
+fn printed(finding: &Finding) -> report::Finding {
+    report::Finding {
+        check: finding.check.clone(),
+        severity: finding.severity,
+        message: finding.detail.clone(),
+        amount: finding.amount.clone().unwrap_or_else(|| report::format::ABSENT.to_owned()),
+        owner: finding.owner.clone(),
+    }
+}
+
+/// Control totals that count rows say how many came in and how many have a place; the others say what is lost.
+fn placed(pipeline: &Pipeline, comparisons: &[Comparison]) -> Placed {
+    let counts = |name: &str| {
+        let control = pipeline.control_totals.iter().find(|control| control.name == name);
+        control.is_some_and(|control| control.left.sum.trim() == "1")
+    };
+    let total = |amounts: Vec<Amount>| {
+        amounts.into_iter().try_fold(Amount::default(), Amount::checked_add).map_or_else(|| "n/a".to_owned(), |total| total.to_string())
+    };
+    let rows = || comparisons.iter().filter(|comparison| counts(&comparison.control));
+    let money = comparisons.iter().filter(|comparison| !counts(&comparison.control));
+    let lost = money.map(|comparison| comparison.left.checked_sub(comparison.right).unwrap_or_default());
+    Placed {
+        rows_in: grouped(&total(rows().map(|comparison| comparison.left).collect())),
+        rows_placed: grouped(&total(rows().map(|comparison| comparison.right).collect())),
+        lost: lost_text(&total(lost.collect())),
+    }
+}
+
+fn lost_text(total: &str) -> String {
+    if total == "0" { "0.00".to_owned() } else { total.to_owned() }
+}
+
+/// Whole numbers with their thousands apart.
+fn grouped(digits: &str) -> String {
+    let Some(whole) = digits.split('.').next().filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit())) else {
+        return digits.to_owned();
+    };
+    let mut text = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Optional sources that had no file.
+#[must_use]
+pub fn absent(inputs: &Inputs) -> Vec<String> {
+    let absent = inputs.sources.values().filter(|input| input.files.is_empty());
+    absent.map(|input| input.source.name.clone()).collect()
+}
+
+/// One message, as it is stored and sent.
+pub struct Message {
+    /// Hash that stands for the recipient in keys.
+    pub recipient: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The messages of a report, one per recipient of its audience.
+///
+/// # Errors
+/// When a message cannot be built or is too large.
+pub fn messages(
+    pipeline: &Pipeline,
+    report: &str,
+    rendered: &Rendered,
+    delivery_id: &str,
+    date: Timestamp,
+) -> Result<Vec<Message>, Failure> {
+    let delivery = &pipeline.delivery;
+    let audience = pipeline.reports.get(report).and_then(|report| pipeline.audiences.get(&report.audience));
+    let recipients = audience.map(|audience| audience.recipients.as_slice()).unwrap_or_default();
+    let mut messages = Vec::new();
+    for recipient in recipients {
+        let bytes = mail::build(rendered, &delivery.from, delivery.reply_to.as_ref(), recipient, delivery_id, date)?;
+        messages.push(Message { recipient: mail::recipient_hash(delivery_id, &recipient.address), bytes });
+    }
+    Ok(messages)
+}

@@ -1,0 +1,325 @@
+//! `run`: everything that is due, as a story. What is due; pin the inputs; build; audit and check; render; commit;
+//! derive; deliver.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::checks::{Finding, differing_totals, findings, gravest};
+use crate::cli::RunArgs;
+use crate::commands::deliver::deliver;
+use crate::commands::due::moment;
+use crate::commands::fingerprint::{Fingerprint, digest, fingerprint, inputs_manifest};
+use crate::commands::inputs::pin;
+use crate::commands::invocation::{Invocation, Scratch};
+use crate::commands::outcome::{Ending, Outcome, TableOutcome};
+use crate::commands::project::Project;
+use crate::commands::reports::{Said, Tables, absent, ask, figures_sha256, messages};
+use crate::commands::tables::{table_session, written};
+use crate::controls::{Comparison, audit};
+use crate::error::{Exit, Failure};
+use crate::pipeline::Severity;
+use crate::publication::{Action, Candidate, Carried, Commit, Delivery, Entry, Head, Log, Manifest, Recipient, Record, derive};
+use crate::report::render;
+use crate::store::{ChangedInputs, Stores};
+use crate::warehouse::bindings::Moment;
+use crate::warehouse::build::{Build, Built};
+use crate::warehouse::inputs::Inputs;
+use crate::warehouse::output::{Output, WrittenFile};
+use crate::warehouse::session::Limits;
+
+/// Runs a pipeline.
+///
+/// # Errors
+/// Whatever kept the run from an outcome; nothing was published then, unless the error says that this is unknown.
+pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Outcome, Failure> {
+    let due = |pipeline: &_| moment(pipeline, &args.period, invocation.now);
+    let project = Project::load(&args.period.pipeline, &invocation.environment, due).await?;
+    let moment = due(&project.pipeline)?;
+    let stores = Stores::new(&project.pipeline.storage.options, &invocation.environment)?;
+    let log = Log::open(&stores, &project.pipeline.storage.outputs).await?;
+    let run = Run { project, moment, stores, log, invocation, run_id: invocation.run_id(), changed: ChangedInputs::default() };
+    run.all(args.force).await
+}
+
+struct Run<'a> {
+    project: Project,
+    moment: Moment,
+    stores: Stores,
+    log: Log,
+    invocation: &'a Invocation,
+    run_id: String,
+    changed: ChangedInputs,
+}
+
+/// A report that is owed, and its messages.
+struct Owed {
+    delivery: Delivery,
+    messages: Vec<(String, Vec<u8>)>,
+}
+
+impl Run<'_> {
+    async fn all(&self, force: bool) -> Result<Outcome, Failure> {
+        let head = self.log.head().await?;
+        self.refuse_other_history(head.as_ref(), force)?;
+        let inputs = pin(&self.project.pipeline, &self.stores, self.moment, &self.changed).await?;
+        let fingerprint = fingerprint(&self.project, &inputs, self.moment);
+        if let Some(head) = head.as_ref().filter(|head| !force && head.entry.record.fingerprint == fingerprint.whole) {
+            return self.nothing_due(head).await;
+        }
+        let scratch_parent = self.project.pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
+        let scratch = Scratch::new(scratch_parent, &self.run_id)?;
+        let built = self.build(&inputs, &scratch).await;
+        // An input that changed explains whatever else went wrong.
+        self.changed.check()?;
+        let built = built?;
+        let comparisons = self.audit(&inputs, &built).await?;
+        let found = self.check(&built, &comparisons).await?;
+        if gravest(&found) == Some(Severity::Block) {
+            return Ok(self.outcome(Ending::Held, head.as_ref(), &built.files, found));
+        }
+        let entry = self.candidate(head.as_ref(), &fingerprint, &built.files).await?;
+        let owed = self.render(&entry, &inputs, &built, &found, &comparisons).await?;
+        let head = self.commit(entry, &inputs, &owed).await?;
+        derive::refresh(&self.log).await?;
+        let mut outcome = self.outcome(Ending::Published, Some(&head), &built.files, found);
+        outcome.deliveries = self.deliver().await?;
+        Ok(outcome)
+    }
+
+    /// One output root belongs to one pipeline, and its history goes forward.
+    fn refuse_other_history(&self, head: Option<&Head>, force: bool) -> Result<(), Failure> {
+        let Some(record) = head.map(|head| &head.entry.record) else { return Ok(()) };
+        let name = &self.project.pipeline.name;
+        let wrong = |message: String| Err(Failure::new(Exit::Definition, message));
+        if record.pipeline != *name {
+            return wrong(format!("error[E502]: the outputs belong to pipeline `{}`, this is `{name}`\n  help: give each pipeline its own storage.outputs", record.pipeline));
+        }
+        let newest = self.project.pipeline.calendar.period(&record.period);
+        if !force && newest.is_ok_and(|newest| newest > self.moment.period) {
+            return wrong(format!(
+                "error[E125]: period {} lies before the newest published one, {}\n  help: `tieout render` shows a published period; --force builds the history as it was known then",
+                self.moment.period, record.period
+            ));
+        }
+        Ok(())
+    }
+
+    async fn nothing_due(&self, head: &Head) -> Result<Outcome, Failure> {
+        derive::refresh(&self.log).await?;
+        let mut outcome = self.outcome(Ending::NothingDue, Some(head), &[], Vec::new());
+        outcome.deliveries = self.deliver().await?;
+        Ok(outcome)
+    }
+
+    async fn build(&self, inputs: &Inputs, scratch: &Scratch) -> Result<Built, Failure> {
+        let pipeline = &self.project.pipeline;
+        let parallelism = match pipeline.engine.parallelism {
+            0 => self.invocation.cores,
+            given => given,
+        };
+        let limits =
+            Limits { memory_bytes: pipeline.engine.memory_bytes, scratch: scratch.path().to_path_buf(), parallelism };
+        let output = self.output();
+        let build = Build {
+            pipeline,
+            graph: &self.project.graph,
+            inputs,
+            moment: self.moment,
+            limits: &limits,
+            output: &output,
+            progress: &self.invocation.progress,
+        };
+        Ok(build.run().await?)
+    }
+
+    fn output(&self) -> Output {
+        let outputs = self.log.outputs();
+        Output { store: outputs.store.clone(), root: outputs.root.clone(), run_id: self.run_id.clone() }
+    }
+
+    async fn audit(&self, inputs: &Inputs, built: &Built) -> Result<Vec<Comparison>, Failure> {
+        self.invocation.progress.stage("audit", built.files.len());
+        let comparisons = audit(&self.project.pipeline, inputs, &self.output(), &built.files).await;
+        self.changed.check()?;
+        Ok(comparisons?)
+    }
+
+    async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
+        self.invocation.progress.stage("checks", self.project.graph.checks.len());
+        let mut found = differing_totals(&self.project.pipeline, comparisons);
+        found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
+        Ok(found)
+    }
+
+    /// The entry as it will stand if nobody else commits first: its numbers and revisions are known before it is rendered.
+    async fn candidate(
+        &self,
+        head: Option<&Head>,
+        fingerprint: &Fingerprint,
+        files: &[WrittenFile],
+    ) -> Result<Entry, Failure> {
+        let marts = self.project.pipeline.models.marts.values();
+        let manifests = Manifest::of_run(marts, files, &self.log.outputs().root);
+        let parts = self.log.put_manifests(&manifests, &self.run_id).await?;
+        let record = Record {
+            action: Action::Run,
+            pipeline: self.project.pipeline.name.clone(),
+            run_id: self.run_id.clone(),
+            nonce: self.invocation.nonce(),
+            fingerprint: fingerprint.whole.clone(),
+            binary_version: crate::VERSION.to_owned(),
+            period: self.moment.period.to_string(),
+            as_of: self.moment.as_of,
+            params: BTreeMap::new(),
+            config_sha256: fingerprint.config.clone(),
+            sql_sha256: fingerprint.sql.clone(),
+            template_sha256: fingerprint.templates.clone(),
+            inputs_sha256: fingerprint.inputs.clone(),
+            audit_sha256: None,
+            deliveries: Vec::new(),
+            by: None,
+            reason: None,
+            committed_at: self.invocation.now,
+        };
+        // A run builds the whole history, so what it did not write is no longer there.
+        let candidate = Candidate { record, parts, carried: Carried::Nothing, close: BTreeMap::new() };
+        Ok(candidate.after(head)?)
+    }
+
+    async fn render(
+        &self,
+        entry: &Entry,
+        inputs: &Inputs,
+        built: &Built,
+        found: &[Finding],
+        comparisons: &[Comparison],
+    ) -> Result<Vec<Owed>, Failure> {
+        self.invocation.progress.stage("reports", self.project.reports.len());
+        let pipeline = &self.project.pipeline;
+        let store = &self.log.outputs().store;
+        let session = table_session(pipeline, store, &written(&built.files), self.invocation.cores)?;
+        let said = Said {
+            project: &self.project,
+            moment: self.moment,
+            findings: found,
+            comparisons,
+            absent: absent(inputs),
+            publication: entry.seq,
+        };
+        let mut owed = Vec::new();
+        for (name, report) in &self.project.reports {
+            let tables = ask(&session, report, &built.bindings).await?;
+            owed.extend(self.owed(name, report, &said, &tables, entry.seq).await?);
+        }
+        Ok(owed)
+    }
+
+    /// A report is owed when its figures were never mailed, or differ from what was mailed last.
+    async fn owed(
+        &self,
+        name: &str,
+        report: &crate::commands::project::ProjectReport,
+        said: &Said<'_>,
+        tables: &Tables,
+        seq: u64,
+    ) -> Result<Option<Owed>, Failure> {
+        let figures = figures_sha256(tables);
+        let last = self.last_delivery(name, seq).await?;
+        if last.as_ref().is_some_and(|last| last.figures_sha256 == figures) {
+            return Ok(None);
+        }
+        let revision = last.map_or(1, |last| last.revision + 1);
+        let pipeline = &self.project.pipeline;
+        let period = self.moment.period.to_string();
+        let delivery_id = format!("{}/{period}/{name}/r{revision}", pipeline.name);
+        let rendered = render(&report.loaded, &said.facts(revision), tables)?;
+        let date = self.invocation.now;
+        let messages = messages(pipeline, name, &rendered, &delivery_id, date)?;
+        let recipients = messages.iter().map(|message| Recipient {
+            rcpt_hash: message.recipient.clone(),
+            eml_path: self.eml_path(name, &message.recipient),
+            eml_sha256: digest(&message.bytes),
+        });
+        let delivery = Delivery {
+            delivery_id,
+            report: name.to_owned(),
+            period,
+            revision,
+            recipients: recipients.collect(),
+            date,
+            figures_sha256: figures,
+        };
+        let messages = messages.into_iter().map(|message| (self.eml_path(name, &message.recipient), message.bytes));
+        Ok(Some(Owed { delivery, messages: messages.collect() }))
+    }
+
+    fn eml_path(&self, report: &str, recipient: &str) -> String {
+        format!("_tieout/runs/{}/mail/{report}/{recipient}.eml", self.run_id)
+    }
+
+    /// The newest delivery of a report of this period in the log before `seq`.
+    async fn last_delivery(&self, report: &str, seq: u64) -> Result<Option<Delivery>, Failure> {
+        let period = self.moment.period.to_string();
+        for earlier in (1..seq).rev() {
+            let entry = self.log.read(earlier).await?.entry;
+            let mut deliveries = entry.record.deliveries.into_iter();
+            if let Some(found) = deliveries.find(|delivery| delivery.report == report && delivery.period == period) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stores what the entry refers to, then the entry: from then on everything is published and owed at once.
+    async fn commit(&self, mut entry: Entry, inputs: &Inputs, owed: &[Owed]) -> Result<Head, Failure> {
+        self.invocation.progress.stage("commit", 1);
+        let outputs = self.log.outputs();
+        let record = serde_json::to_vec_pretty(&inputs_manifest(inputs)).unwrap_or_default();
+        let path = outputs.path(&format!("_tieout/runs/{}/inputs.json", self.run_id))?;
+        crate::store::create::put_unique(outputs, &path, Bytes::from(record)).await?;
+        for (path, bytes) in owed.iter().flat_map(|owed| &owed.messages) {
+            crate::store::create::put_unique(outputs, &outputs.path(path)?, Bytes::from(bytes.clone())).await?;
+        }
+        entry.record.deliveries = owed.iter().map(|owed| owed.delivery.clone()).collect();
+        let _critical = self.invocation.stopping.wait();
+        match self.log.commit(entry).await? {
+            Commit::Committed(head) => Ok(*head),
+            Commit::Lost(head) => Err(Failure::new(
+                Exit::TryLater,
+                format!("run {} published first (publication {}); start again", head.entry.record.run_id, head.entry.seq),
+            )),
+        }
+    }
+
+    async fn deliver(&self) -> Result<Vec<crate::commands::outcome::DeliveryOutcome>, Failure> {
+        deliver(&self.project.pipeline, &self.log, self.invocation).await
+    }
+
+    fn outcome(&self, ending: Ending, head: Option<&Head>, files: &[WrittenFile], findings: Vec<Finding>) -> Outcome {
+        let mut tables: BTreeMap<&str, TableOutcome> = BTreeMap::new();
+        for file in files {
+            let table = tables.entry(&file.table).or_insert_with(|| TableOutcome { table: file.table.clone(), files: 0, rows: 0 });
+            table.files += 1;
+            table.rows += file.rows;
+        }
+        let period = self.moment.period.to_string();
+        let revision = head.and_then(|head| {
+            head.entry.tables.values().filter_map(|periods| periods.get(&period)).map(|part| part.revision).max()
+        });
+        let outputs = self.log.outputs();
+        Outcome {
+            ending,
+            pipeline: self.project.pipeline.name.clone(),
+            period,
+            as_of: self.moment.as_of.to_string(),
+            run_id: self.run_id.clone(),
+            publication: head.map(|head| head.entry.seq),
+            revision,
+            tables: tables.into_values().collect(),
+            findings,
+            deliveries: Vec::new(),
+            look_at: vec![format!("outputs: {}", outputs.address(&outputs.root))],
+        }
+    }
+}

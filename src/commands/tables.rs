@@ -1,0 +1,80 @@
+//! Published tables as a session sees them: reports and queries read exactly the files of a publication, or of a run that
+//! is about to become one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::SessionContext;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use crate::error::{Exit, Failure};
+use crate::pipeline::Pipeline;
+use crate::publication::Publication;
+use crate::warehouse::output::WrittenFile;
+use crate::warehouse::schema::mart_schema;
+use crate::warehouse::session::session;
+use crate::warehouse::table::{FileTable, TableFile};
+
+/// A file of a table: where it is in the store, and its size in bytes.
+pub type File = (Path, u64);
+
+/// Files by table.
+pub type Files = BTreeMap<String, Vec<File>>;
+
+/// The files a run has written.
+#[must_use]
+pub fn written(files: &[WrittenFile]) -> Files {
+    let mut tables = Files::new();
+    for file in files {
+        tables.entry(file.table.clone()).or_default().push((file.path.clone(), file.bytes));
+    }
+    tables
+}
+
+/// The files of a publication.
+///
+/// # Errors
+/// When the log cannot be read.
+pub async fn published(publication: &Publication) -> Result<Files, Failure> {
+    let mut tables = Files::new();
+    for table in publication.tables() {
+        let files = publication.files(table).await?;
+        tables.insert(table.to_owned(), files.into_iter().map(|file| (file.path, file.bytes)).collect());
+    }
+    Ok(tables)
+}
+
+/// A session in which every mart of the pipeline is a table over these files.
+///
+/// # Errors
+/// When a table cannot be registered, which is a fault of this program.
+pub fn table_session(
+    pipeline: &Pipeline,
+    store: &Arc<dyn ObjectStore>,
+    files: &Files,
+    cores: usize,
+) -> Result<SessionContext, Failure> {
+    let internal = |error| Failure::new(Exit::Internal, error);
+    let context = session(Arc::new(RuntimeEnv::default()), &pipeline.calendar, cores);
+    let url = ObjectStoreUrl::parse("output://tables").map_err(internal)?;
+    context.register_object_store(url.as_ref(), Arc::clone(store));
+    for (name, mart) in &pipeline.models.marts {
+        let of_table = files.get(name).map(Vec::as_slice).unwrap_or_default();
+        let table_files = of_table.iter().map(|(path, bytes)| TableFile {
+            meta: ObjectMeta {
+                location: path.clone(),
+                last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
+                size: *bytes,
+                e_tag: None,
+                version: None,
+            },
+            partitions: Vec::new(),
+        });
+        let table = FileTable::new(url.clone(), table_files.collect(), mart_schema(mart), Vec::new());
+        context.register_table(name.as_str(), Arc::new(table)).map_err(internal)?;
+    }
+    Ok(context)
+}

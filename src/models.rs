@@ -1,0 +1,9 @@
+//! Models: one SQL file, one table. Dependencies, order and scopes are read from the SQL itself.
+
+mod graph;
+mod lints;
+mod sql;
+
+pub use graph::{Input, Model, ModelGraph, SOURCE_FILES};
+pub use lints::lint;
+pub use sql::{Query, QueryError, bind, names};

@@ -1,0 +1,163 @@
+//! Lints on the analysed plan of a query: what would make a figure wrong, unstable or unproven is refused before it runs.
+
+use std::path::Path;
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, DataFusionError};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Join, LogicalPlan, Operator, Volatility};
+
+use crate::problem::{Place, Problem};
+
+/// Digits a summed decimal may have, so that more than 10^10 rows fit into 38.
+const SUMMABLE_PRECISION: u8 = 28;
+/// Functions that look at the clock without being declared volatile.
+const CLOCK: [&str; 5] = ["now", "current_date", "current_time", "current_timestamp", "today"];
+
+/// All lints of one plan.
+///
+/// # Errors
+/// When the plan itself cannot be walked, which is a fault of the engine.
+pub fn lint(file: &Path, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionError> {
+    let mut found: Vec<Problem> = Vec::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(join) = node {
+            found.extend(cross_join(join));
+        }
+        let schema = input_schema(node);
+        for expr in node.expressions() {
+            expr.apply(|expr| {
+                found.extend(lint_expr(expr, &schema));
+                Ok(TreeNodeRecursion::Continue)
+            })?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    let mut problems: Vec<Problem> = Vec::new();
+    for problem in found {
+        let problem = problem.at(Place::file(file));
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    Ok(problems)
+}
+
+/// The columns that a node's expressions refer to.
+fn input_schema(node: &LogicalPlan) -> DFSchema {
+    let mut schema = DFSchema::empty();
+    for input in node.inputs() {
+        schema.merge(input.schema());
+    }
+    schema
+}
+
+fn lint_expr(expr: &Expr, schema: &DFSchema) -> Option<Problem> {
+    match expr {
+        Expr::BinaryExpr(binary) => lint_arithmetic(binary, expr, schema),
+        Expr::ScalarFunction(function) => {
+            let name = function.name();
+            let volatile = function.func.signature().volatility == Volatility::Volatile;
+            (volatile || CLOCK.contains(&name)).then(|| {
+                Problem::new("E203", format!("`{name}()` would make the result depend on when it runs"))
+                    .help("use $as_of, $period_end or another parameter")
+            })
+        }
+        Expr::AggregateFunction(function) => lint_aggregate(function, expr, schema),
+        _ => None,
+    }
+}
+
+fn lint_arithmetic(binary: &BinaryExpr, expr: &Expr, schema: &DFSchema) -> Option<Problem> {
+    let (left, right) = (binary.left.get_type(schema).ok()?, binary.right.get_type(schema).ok()?);
+    let arithmetic = matches!(binary.op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide);
+    if arithmetic && (is_float(&left) || is_float(&right)) {
+        return Some(
+            Problem::new("E204", format!("`{}` is computed in floating point", shown(expr)))
+                .help("cast to a decimal with the scale you mean"),
+        );
+    }
+    if binary.op == Operator::Divide && left.is_integer() && right.is_integer() {
+        return Some(
+            Problem::new("E205", format!("`{}` divides integers and drops the remainder", shown(expr)))
+                .help("cast the numerator to a decimal"),
+        );
+    }
+    match (binary.op, digits(&left), digits(&right)) {
+        (Operator::Multiply, Some(one), Some(other)) if one + other > 38 && !both_integer(&left, &right) => Some(
+            Problem::new(
+                "E206",
+                format!("the product `{}` may need {} digits, a decimal has 38", shown(expr), one + other),
+            )
+            .help("cast the factors to the digits they really need"),
+        ),
+        _ => None,
+    }
+}
+
+fn lint_aggregate(function: &AggregateFunction, expr: &Expr, schema: &DFSchema) -> Option<Problem> {
+    let argument = function.params.args.first()?.get_type(schema).ok()?;
+    match (function.func.name(), &argument) {
+        ("sum", DataType::Decimal128(precision, _)) if *precision > SUMMABLE_PRECISION => Some(
+            Problem::new(
+                "E207",
+                format!("`{}` sums decimals of {precision} digits: cannot prove no overflow", shown(expr)),
+            )
+            .help(format!("cast to at most {SUMMABLE_PRECISION} digits before summing")),
+        ),
+        ("sum", DataType::Int64 | DataType::UInt64) => Some(
+            Problem::new("E207", format!("`{}` sums 64-bit integers, which wrap silently", shown(expr)))
+                .help("cast to decimal(20, 0) before summing"),
+        ),
+        ("avg", DataType::Decimal128(..)) => Some(
+            Problem::new("E205", format!("`{}` truncates", shown(expr)))
+                .help("divide sums last, with an explicit scale"),
+        ),
+        ("sum" | "avg", DataType::Float16 | DataType::Float32 | DataType::Float64) => Some(
+            Problem::new(
+                "E204",
+                format!("`{}` sums floats: the total would change with the number of cores", shown(expr)),
+            )
+            .help("cast to a decimal first"),
+        ),
+        _ => None,
+    }
+}
+
+/// A join without any condition, unless one side is a single row.
+fn cross_join(join: &Join) -> Option<Problem> {
+    let unconditional = join.on.is_empty() && join.filter.is_none();
+    let single = |plan: &LogicalPlan| plan.max_rows().is_some_and(|rows| rows <= 1);
+    (unconditional && !single(&join.left) && !single(&join.right)).then(|| {
+        let names: Vec<_> = join.left.schema().columns().iter().take(3).map(Column::flat_name).collect();
+        Problem::new("E208", format!("a join has no condition (beside {})", names.join(", ")))
+            .help("join on a key, or reduce one side to a single row")
+    })
+}
+
+fn is_float(kind: &DataType) -> bool {
+    matches!(kind, DataType::Float16 | DataType::Float32 | DataType::Float64)
+}
+
+/// Decimal digits a type can hold.
+fn digits(kind: &DataType) -> Option<u32> {
+    match kind {
+        DataType::Decimal128(precision, _) => Some(u32::from(*precision)),
+        DataType::Int8 | DataType::UInt8 => Some(3),
+        DataType::Int16 | DataType::UInt16 => Some(5),
+        DataType::Int32 | DataType::UInt32 => Some(10),
+        DataType::Int64 | DataType::UInt64 => Some(20),
+        _ => None,
+    }
+}
+
+fn both_integer(left: &DataType, right: &DataType) -> bool {
+    left.is_integer() && right.is_integer()
+}
+
+fn shown(expr: &Expr) -> String {
+    const LIMIT: usize = 80;
+    let text = expr.human_display().to_string();
+    if text.chars().count() <= LIMIT { text } else { text.chars().take(LIMIT).chain(['…']).collect() }
+}

@@ -1,0 +1,128 @@
+//! The environment as an argument: `${NAME}` in scalars and secrets by reference. Values never appear in a message.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::pipeline::Secret;
+
+/// Environment variables by name, read once at the start of the program.
+pub type Environment = BTreeMap<String, String>;
+
+/// Why a reference cannot be resolved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    #[error("environment variable {0} is not set")]
+    NotSet(String),
+    #[error("`{0}` is no reference: write ${{NAME}} or ${{NAME:-default}}, and $$ for a dollar sign before a brace")]
+    Malformed(String),
+    #[error("secret `{0}` is empty")]
+    EmptySecret(String),
+    #[error("secret file `{0}` cannot be read: {1}")]
+    Unreadable(String, String),
+    #[error("secret file `{0}` can be read by others: chmod 600")]
+    Exposed(String),
+    #[error("a secret is given by env:NAME or file:PATH, never itself")]
+    Literal,
+}
+
+impl ReferenceError {
+    /// The stable code of the problem.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotSet(_) | Self::Malformed(_) => "E115",
+            Self::EmptySecret(_) | Self::Unreadable(..) | Self::Exposed(_) => "E116",
+            Self::Literal => "E117",
+        }
+    }
+}
+
+/// Replaces `${NAME}` and `${NAME:-default}`. What a variable holds is text and never parsed again; `$${` is a literal
+/// `${`.
+///
+/// # Errors
+/// A variable that is not set and has no default, or a reference without its end.
+pub fn substitute(text: &str, environment: &Environment) -> Result<String, ReferenceError> {
+    let mut done = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (before, reference) = rest.split_at(start);
+        if let Some(before) = before.strip_suffix('$') {
+            done.push_str(before);
+            done.push_str("${");
+            rest = reference.strip_prefix("${").unwrap_or_default();
+            continue;
+        }
+        done.push_str(before);
+        let inner = reference.strip_prefix("${").unwrap_or_default();
+        let (inner, after) = inner.split_once('}').ok_or_else(|| ReferenceError::Malformed(shown(reference)))?;
+        done.push_str(&resolve(inner, environment)?);
+        rest = after;
+    }
+    done.push_str(rest);
+    Ok(done)
+}
+
+fn resolve(inner: &str, environment: &Environment) -> Result<String, ReferenceError> {
+    let (name, default) = match inner.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inner, None),
+    };
+    if !is_name(name) {
+        return Err(ReferenceError::Malformed(format!("${{{}}}", shown(inner))));
+    }
+    match (environment.get(name).filter(|value| !value.is_empty()), default) {
+        (Some(value), _) => Ok(value.clone()),
+        (None, Some(default)) => Ok(default.to_owned()),
+        (None, None) => Err(ReferenceError::NotSet(name.to_owned())),
+    }
+}
+
+/// Resolves `env:NAME` or `file:PATH`; a relative path starts at `directory`.
+///
+/// # Errors
+/// When the text is no reference, or what it refers to is missing, empty or readable by everybody.
+pub fn secret(reference: &str, directory: &Path, environment: &Environment) -> Result<Secret, ReferenceError> {
+    if let Some(name) = reference.strip_prefix("env:").filter(|name| is_name(name)) {
+        let value = environment.get(name).ok_or_else(|| ReferenceError::NotSet(name.to_owned()))?;
+        return filled(reference, value);
+    }
+    if let Some(path) = reference.strip_prefix("file:").filter(|path| !path.is_empty()) {
+        let file = directory.join(path);
+        let unreadable = |error: std::io::Error| ReferenceError::Unreadable(path.to_owned(), error.to_string());
+        let value = std::fs::read_to_string(&file).map_err(unreadable)?;
+        if exposed(&file).map_err(unreadable)? {
+            return Err(ReferenceError::Exposed(path.to_owned()));
+        }
+        return filled(reference, value.trim_end_matches(['\n', '\r']));
+    }
+    Err(ReferenceError::Literal)
+}
+
+fn filled(reference: &str, value: &str) -> Result<Secret, ReferenceError> {
+    if value.is_empty() {
+        Err(ReferenceError::EmptySecret(reference.to_owned()))
+    } else {
+        Ok(Secret::new(reference, value))
+    }
+}
+
+/// Whether others than its owner and group may read a file. Mounted cluster secrets are readable by their group.
+#[cfg(unix)]
+fn exposed(file: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(file)?.permissions().mode() & 0o007 != 0)
+}
+
+#[cfg(not(unix))]
+fn exposed(_: &Path) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+fn is_name(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !text.is_empty() && text.chars().all(word) && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
+}

@@ -1,0 +1,195 @@
+//! Reports, audiences and how mail leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use super::Validator;
+use crate::pipeline::address::mailbox;
+use crate::pipeline::environment;
+use crate::pipeline::spec::{
+    AudienceSpec, DeliverySpec, NumberFormatSpec, ReportSpec, SmtpSpec, TlsSpec, TransportSpec,
+};
+use crate::pipeline::{Attachment, Audience, Delivery, Mailbox, NumberFormat, Report, Smtp, Tls, Transport};
+
+impl Validator<'_> {
+    pub(super) fn audiences(
+        &mut self,
+        specs: BTreeMap<String, AudienceSpec>,
+        delivery: Option<&DeliverySpec>,
+    ) -> BTreeMap<String, Audience> {
+        let allowed: Vec<String> = delivery
+            .into_iter()
+            .flat_map(|delivery| &delivery.allow_domains)
+            .map(|domain| domain.to_ascii_lowercase())
+            .collect();
+        let mut audiences = BTreeMap::new();
+        for (name, spec) in specs {
+            self.identifier(&["audiences", &name], &name);
+            let recipients = self.recipients(&name, &spec.recipients, delivery.is_some().then_some(&allowed));
+            audiences.insert(name.clone(), Audience { name, recipients });
+        }
+        audiences
+    }
+
+    fn recipients(&mut self, audience: &str, written: &[String], allowed: Option<&Vec<String>>) -> Vec<Mailbox> {
+        let mut recipients: Vec<Mailbox> = Vec::new();
+        let mut seen = BTreeSet::new();
+        if written.is_empty() {
+            self.problem(
+                &["audiences", audience, "recipients"],
+                "E614",
+                format!("audience `{audience}` has no recipient"),
+            );
+        }
+        for (index, text) in written.iter().enumerate() {
+            let index = index.to_string();
+            let path = ["audiences", audience, "recipients", &index];
+            let recipient = match mailbox(text) {
+                Ok(recipient) => recipient,
+                Err(why) => {
+                    self.problem(&path, "E610", format!("recipient {index} of `{audience}` is no mail address: {why}"));
+                    continue;
+                }
+            };
+            let domain = recipient.address.rsplit('@').next().unwrap_or_default();
+            if allowed.is_some_and(|allowed| !allowed.iter().any(|one| one == domain)) {
+                self.problem(&path, "E612", format!("domain `{domain}` is not in delivery.allow_domains"));
+            }
+            if !seen.insert(recipient.address.to_lowercase()) {
+                self.problem(&path, "E613", format!("recipient {index} of `{audience}` is listed twice"));
+            }
+            recipients.push(recipient);
+        }
+        recipients
+    }
+
+    pub(super) fn reports(
+        &mut self,
+        specs: BTreeMap<String, ReportSpec>,
+        audiences: &BTreeMap<String, Audience>,
+    ) -> BTreeMap<String, Report> {
+        let mut reports = BTreeMap::new();
+        for (name, spec) in specs {
+            self.identifier(&["reports", &name], &name);
+            let directory = self.path(&["reports", &name, "directory"], &spec.directory);
+            if !audiences.contains_key(&spec.audience) {
+                let near = crate::problem::nearest(&spec.audience, audiences.keys().map(String::as_str));
+                let help = near.map(|near| format!("did you mean `{near}`?"));
+                self.problem(
+                    &["reports", &name, "audience"],
+                    "E120",
+                    format!("unknown audience `{}`", spec.audience),
+                )
+                .help = help;
+            }
+            let attachments =
+                spec.attachments.into_iter().map(|one| Attachment { name: one.name, queries: one.queries }).collect();
+            let formats = spec.formats.into_iter().map(|(column, format)| (column, number_format(format))).collect();
+            let report = Report { name: name.clone(), directory, audience: spec.audience, attachments, formats };
+            reports.insert(name, report);
+        }
+        reports
+    }
+
+    /// A pipeline without reports mails nothing; it then has a transport that is never used.
+    pub(super) fn delivery(&mut self, spec: Option<DeliverySpec>, needed: bool) -> Option<Delivery> {
+        let Some(spec) = spec else {
+            if needed {
+                self.problem(&["reports"], "E106", "reports need `delivery`").help =
+                    Some("say who sends, to which domains, and how".to_owned());
+                return None;
+            }
+            return Some(Delivery {
+                from: Mailbox { name: None, address: "nobody@localhost".to_owned() },
+                reply_to: None,
+                allow_domains: Vec::new(),
+                transport: Transport::Directory(self.directory.join("outbox")),
+            });
+        };
+        let from = self.address(&["delivery", "from"], &spec.from);
+        let reply_to = spec.reply_to.as_deref().map(|text| self.address(&["delivery", "reply_to"], text));
+        let transport = self.transport(spec.transport);
+        Some(Delivery {
+            from: from?,
+            reply_to: reply_to.flatten(),
+            allow_domains: spec.allow_domains,
+            transport: transport?,
+        })
+    }
+
+    fn address(&mut self, path: &[&str], text: &str) -> Option<Mailbox> {
+        match mailbox(text) {
+            Ok(mailbox) => Some(mailbox),
+            Err(why) => {
+                self.problem(path, "E610", format!("`{text}` is no mail address: {why}"));
+                None
+            }
+        }
+    }
+
+    fn transport(&mut self, spec: TransportSpec) -> Option<Transport> {
+        match (spec.directory, spec.smtp) {
+            (Some(directory), None) => Some(Transport::Directory(super::normal(&self.directory.join(directory)))),
+            (None, Some(smtp)) => self.smtp(smtp).map(Transport::Smtp),
+            _ => {
+                self.problem(
+                    &["delivery", "transport"],
+                    "E106",
+                    "mail leaves by `directory` or by `smtp`, one of them",
+                );
+                None
+            }
+        }
+    }
+
+    fn smtp(&mut self, spec: SmtpSpec) -> Option<Smtp> {
+        let path = ["delivery", "transport", "smtp"];
+        let tls = match spec.tls {
+            TlsSpec::Required => Tls::Required,
+            TlsSpec::Wrapper => Tls::Wrapper,
+            TlsSpec::PlaintextLoopback => Tls::PlaintextLoopback,
+        };
+        if tls == Tls::PlaintextLoopback && !is_loopback(&spec.host) {
+            self.problem(&path, "E127", format!("plaintext SMTP refused: `{}` is no loopback address", spec.host))
+                .help = Some("use tls: required, or a relay on this machine".to_owned());
+        }
+        if spec.username.is_some() != spec.password.is_some() {
+            self.problem(&path, "E106", "username and password belong together");
+        }
+        let password =
+            match spec.password.as_deref().map(|text| environment::secret(text, &self.directory, self.environment)) {
+                None => None,
+                Some(Ok(secret)) => Some(secret),
+                Some(Err(error)) => {
+                    self.problem(
+                        &["delivery", "transport", "smtp", "password"],
+                        error.code(),
+                        format!("password: {error}"),
+                    );
+                    return None;
+                }
+            };
+        Some(Smtp {
+            host: spec.host,
+            port: spec.port,
+            tls,
+            username: spec.username,
+            password,
+            root_certificate: spec.root_certificate.map(|file| self.directory.join(file)),
+        })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn number_format(spec: NumberFormatSpec) -> NumberFormat {
+    match spec {
+        NumberFormatSpec::Money => NumberFormat::Money,
+        NumberFormatSpec::Count => NumberFormat::Count,
+        NumberFormatSpec::Percent => NumberFormat::Percent,
+        NumberFormatSpec::Multiple => NumberFormat::Multiple,
+        NumberFormatSpec::Plain => NumberFormat::Plain,
+    }
+}

@@ -1,0 +1,66 @@
+//! What can go wrong with a publication.
+
+use crate::error::{Exit, Failure};
+use crate::problem::{Problem, Problems};
+use crate::store::StoreError;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublicationError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the publication log at `{url}` cannot be trusted: {why}")]
+    Broken { url: String, why: String },
+    #[error("publication {seq} refers to `{url}`, which {why}")]
+    Content { seq: u64, url: String, why: String },
+    #[error("there is no publication {seq} at `{url}`")]
+    NoSuch { seq: u64, url: String },
+    #[error("there is no table `{table}` in publication {seq}")]
+    NoTable { seq: u64, table: String },
+    #[error("period {period} is closed and `{table}` would change")]
+    Closed { period: String, table: String },
+}
+
+impl PublicationError {
+    /// The exit code a scheduler branches on.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Store(error) => error.exit(),
+            // Nobody but a person can put this right, and starting again does not help.
+            Self::Broken { .. } | Self::Content { .. } | Self::Closed { .. } => Exit::Definition,
+            Self::NoSuch { .. } | Self::NoTable { .. } => Exit::Usage,
+        }
+    }
+
+    /// The stable code of the message.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Broken { .. } => "E502",
+            Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } => "E503",
+            Self::Closed { .. } => "E507",
+        }
+    }
+
+    /// One action that puts it right.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.help(),
+            Self::Broken { .. } => {
+                "nothing was published; restore `_tieout/log` from the bucket's versions or a backup"
+            }
+            Self::Content { .. } => "restore that object from the bucket's versions or a backup",
+            Self::NoSuch { .. } | Self::NoTable { .. } => "`tieout status` lists what is published",
+            Self::Closed { .. } => "use `tieout restate` with --by and --reason",
+        }
+    }
+}
+
+impl From<PublicationError> for Failure {
+    fn from(error: PublicationError) -> Self {
+        let problem = Problem::new(error.code(), error.to_string()).help(error.help());
+        Self::new(error.exit(), Problems::from(problem))
+    }
+}

@@ -1,0 +1,81 @@
+//! What a run says while it works: readable lines on a terminal, JSON lines for a log collector. Always on stderr.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Readable on a terminal, JSON otherwise.
+    Auto,
+    Text,
+    Json,
+}
+
+/// Starts logging. `filter` is a level or a list such as `info,tieout=debug`.
+pub fn start(format: LogFormat, filter: &str) {
+    // Libraries that would log request headers or mail bodies stay quiet whatever the level.
+    let filter =
+        EnvFilter::new(format!("{filter},lettre=off,hyper=warn,reqwest=warn,object_store=warn,rustls=warn,h2=off"));
+    let json = match format {
+        LogFormat::Json => true,
+        LogFormat::Text => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    // A second start, in tests, keeps the first subscriber.
+    let started = if json {
+        registry.with(lines.json().flatten_event(true)).try_init()
+    } else {
+        registry.with(lines.without_time().with_ansi(std::io::stderr().is_terminal())).try_init()
+    };
+    drop(started);
+}
+
+/// What is being done, on a terminal as one moving line, otherwise as log lines.
+#[derive(Clone, Debug)]
+pub struct Progress(indicatif::ProgressBar);
+
+impl Progress {
+    /// Shown on a terminal only.
+    #[must_use]
+    pub fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(indicatif::ProgressBar::hidden());
+        }
+        let bar = indicatif::ProgressBar::new(0);
+        let style = indicatif::ProgressStyle::with_template("{spinner} {msg} [{wide_bar}] {pos}/{len} {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()).progress_chars("=> "));
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        Self(bar)
+    }
+
+    /// A stage with a known number of steps begins.
+    pub fn stage(&self, name: &str, steps: usize) {
+        tracing::info!(stage = name, steps, "stage");
+        self.0.set_message(name.to_owned());
+        self.0.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
+        self.0.set_position(0);
+    }
+
+    /// One step of the stage is done.
+    pub fn step(&self, what: &str) {
+        tracing::debug!(step = what, "step");
+        self.0.inc(1);
+    }
+
+    /// Nothing more is shown.
+    pub fn done(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,22 @@
+//! The warehouse: sources in, models built, marts out, by DataFusion. The only place that runs SQL.
+
+pub mod bindings;
+pub mod build;
+mod collected;
+pub mod compile;
+pub mod contract;
+pub(crate) mod functions;
+pub mod inputs;
+mod keys;
+pub mod lookup;
+pub mod marts;
+pub mod output;
+pub mod physical;
+pub mod schema;
+pub mod session;
+pub mod sources;
+pub mod table;
+pub mod text;
+
+pub use compile::{Compiled, compile};
+pub use session::{Limits, session};

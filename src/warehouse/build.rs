@@ -1,0 +1,520 @@
+//! Building: reference models once, then each intake from the newest to the oldest, then each period, then history.
+//!
+//! An intake is the unit of work, so memory is one intake's. Rows that belong to an older intake than the one they
+//! arrived in are carried back until they are matched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::array::{Decimal128Builder, RecordBatch, StringViewBuilder};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, JoinType};
+use datafusion::datasource::MemTable;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::{ScalarUDF, col};
+use datafusion::prelude::{DataFrame, SessionContext};
+use futures::StreamExt;
+
+use crate::calendar::Period;
+use crate::error::{Exit, Failure};
+use crate::models::{Model, ModelGraph};
+use crate::pipeline::{Carried, Pipeline, Scope};
+use crate::problem::{Problem, Problems};
+use crate::telemetry::Progress;
+use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
+use crate::warehouse::collected::Collected;
+use crate::warehouse::compile::plan;
+use crate::warehouse::contract::quoted;
+use crate::warehouse::inputs::{Inputs, Intake};
+use crate::warehouse::keys::KeyRuns;
+use crate::warehouse::lookup::LookupFunction;
+use crate::warehouse::marts::MartWriter;
+use crate::warehouse::output::{Output, WrittenFile};
+use crate::warehouse::schema::source_files_schema;
+use crate::warehouse::session::{Limits, runtime, session};
+use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
+use crate::warehouse::table::nullable;
+
+/// Why a build stopped. Nothing of it has been published.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("model `{model}` cannot be built")]
+    Model { model: String, source: Box<DataFusionError> },
+    #[error("{0}")]
+    Definition(Problems),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("a mart cannot be written")]
+    Write(#[from] object_store::Error),
+    #[error("the engine failed")]
+    Engine(#[from] DataFusionError),
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+}
+
+impl BuildError {
+    /// The exit code a scheduler branches on.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Model { source, .. } => engine_exit(source),
+            Self::Engine(source) => engine_exit(source),
+            Self::Definition(_) => Exit::Definition,
+            Self::Source(SourceError::Contract(_) | SourceError::Read { .. }) => Exit::InputContract,
+            Self::Source(SourceError::Fetch { .. }) | Self::Write(_) => Exit::Unreachable,
+            Self::Binding(_) => Exit::Internal,
+        }
+    }
+}
+
+/// Resources that ran out pass, or can be given; anything else came with the data.
+fn engine_exit(error: &DataFusionError) -> Exit {
+    match error.find_root() {
+        DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => Exit::Resources,
+        DataFusionError::ObjectStore(_) => Exit::Unreachable,
+        DataFusionError::Internal(_) => Exit::Internal,
+        _ => Exit::InputContract,
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::new(error.exit(), error)
+    }
+}
+
+impl From<Problem> for BuildError {
+    fn from(problem: Problem) -> Self {
+        Self::Definition(problem.into())
+    }
+}
+
+/// What a build gives: the files of every mart, and a session in which every kept table can be queried.
+pub struct Built {
+    pub files: Vec<WrittenFile>,
+    /// Sees all rows of all intakes and periods: checks run here.
+    pub session: SessionContext,
+    pub bindings: Bindings,
+}
+
+/// Everything a build works with.
+pub struct Build<'a> {
+    pub pipeline: &'a Pipeline,
+    pub graph: &'a ModelGraph,
+    pub inputs: &'a Inputs,
+    pub moment: Moment,
+    pub limits: &'a Limits,
+    pub output: &'a Output,
+    pub progress: &'a Progress,
+}
+
+/// The name under which a session knows the output store.
+pub(crate) const OUTPUT_STORE: &str = "output://tables";
+
+impl Build<'_> {
+    /// Builds all models and writes all marts.
+    ///
+    /// # Errors
+    /// The first thing that cannot be built, read or written.
+    pub async fn run(self) -> Result<Built, BuildError> {
+        let runtime = runtime(self.limits)?;
+        let bindings = bindings(self.pipeline, self.moment)?;
+        let mut building = Building {
+            build: &self,
+            runtime,
+            bindings,
+            collected: Collected::new(&self.limits.scratch),
+            reference: BTreeMap::new(),
+            lookups: Vec::new(),
+            carried: BTreeMap::new(),
+            files: Vec::new(),
+            keys_seen: KeyRuns::new(&self.limits.scratch),
+            counted: Vec::new(),
+        };
+        building.build_reference().await?;
+        let intakes = self.inputs.intakes();
+        self.progress.stage("intakes", intakes.len());
+        for intake in intakes {
+            building.build_intake(intake).await?;
+            self.progress.step(&intake.map_or_else(|| "all".to_owned(), |period| period.to_string()));
+        }
+        building.refuse_shared_keys().await?;
+        let periods = building.periods();
+        self.progress.stage("periods", periods.len());
+        for period in periods {
+            building.build_period(period).await?;
+            self.progress.step(&period.to_string());
+        }
+        self.progress.stage("history", 1);
+        let session = building.build_history().await?;
+        Ok(Built { files: building.files, session, bindings: building.bindings })
+    }
+}
+
+struct Building<'a> {
+    build: &'a Build<'a>,
+    runtime: Arc<RuntimeEnv>,
+    bindings: Bindings,
+    /// Tables that later scopes read.
+    collected: Collected,
+    /// Tables of reference scope, for every session.
+    reference: BTreeMap<String, Arc<MemTable>>,
+    lookups: Vec<ScalarUDF>,
+    /// Rows waiting for an older intake, by carried model, with their columns.
+    carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
+    files: Vec<WrittenFile>,
+    keys_seen: KeyRuns,
+    /// Source, intake, file, rows, bytes.
+    counted: Vec<(String, Intake, String, u64, u64)>,
+}
+
+impl Building<'_> {
+    async fn build_reference(&mut self) -> Result<(), BuildError> {
+        let context = self.session()?;
+        self.register_sources(&context, None, Scope::Reference).await?;
+        for model in self.build.graph.of_scope(Scope::Reference) {
+            let frame = self.frame(&context, model, &self.bindings).await?;
+            if !model.kept {
+                context.register_table(model.name.as_str(), frame.into_view())?;
+                continue;
+            }
+            let table = Arc::new(self.collect(model, frame.clone()).await?);
+            context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
+            self.load_lookups(&context, model, &frame, &table).await?;
+            self.write_mart(model, &context, Some(None)).await?;
+            self.reference.insert(model.name.clone(), table);
+        }
+        Ok(())
+    }
+
+    async fn load_lookups(
+        &mut self,
+        context: &SessionContext,
+        model: &Model,
+        frame: &DataFrame,
+        table: &MemTable,
+    ) -> Result<(), BuildError> {
+        for (name, lookup) in &self.build.pipeline.models.lookups {
+            if lookup.model != model.name {
+                continue;
+            }
+            let rows = batches(table).await;
+            let schema = frame.schema().as_arrow();
+            let function = LookupFunction::load(name, lookup, schema, &rows).map_err(|error| failed(model, error))?;
+            let function = ScalarUDF::from(function);
+            context.register_udf(function.clone());
+            self.lookups.push(function);
+        }
+        Ok(())
+    }
+
+    async fn build_intake(&mut self, intake: Intake) -> Result<(), BuildError> {
+        let context = self.session()?;
+        self.register_reference(&context)?;
+        self.register_sources(&context, intake, Scope::Intake).await?;
+        let mut own: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+        for model in self.build.graph.of_scope(Scope::Intake) {
+            let frame = self.frame(&context, model, &self.bindings).await?;
+            if !model.kept {
+                context.register_table(model.name.as_str(), frame.into_view())?;
+                continue;
+            }
+            let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
+            if mart && !self.build.graph.read_within(&model.name, Scope::Intake) {
+                self.stream_mart(model, frame, Some(intake)).await?;
+                continue;
+            }
+            let table = self.collect(model, frame).await?;
+            let rows = batches(&table).await;
+            if self.build.graph.read_later(&model.name, Scope::Intake) && !mart {
+                self.collected.add(&model.name, &table, &rows)?;
+            }
+            self.register_with_carried(&context, model, table, &rows)?;
+            self.write_mart(model, &context, Some(intake)).await?;
+            own.insert(model.name.clone(), rows);
+        }
+        self.carry(&context).await
+    }
+
+    async fn refuse_shared_keys(&self) -> Result<(), BuildError> {
+        let context = self.session()?;
+        for input in self.build.inputs.sources.values().filter(|input| input.source.period_partition().is_some()) {
+            refuse_shared_keys(&context, input, &self.keys_seen).await?;
+        }
+        Ok(())
+    }
+
+    /// A carried model shows its own rows and those still waiting from newer intakes.
+    fn register_with_carried(
+        &self,
+        context: &SessionContext,
+        model: &Model,
+        table: MemTable,
+        rows: &[RecordBatch],
+    ) -> Result<(), BuildError> {
+        let table = match self.carried.get(&model.name) {
+            Some((schema, waiting)) if !waiting.is_empty() => {
+                let all = rows.iter().chain(waiting).map(|batch| batch.clone().with_schema(Arc::clone(schema)));
+                MemTable::try_new(
+                    Arc::clone(schema),
+                    vec![all.collect::<Result<_, _>>().map_err(DataFusionError::from)?],
+                )?
+            }
+            _ => table,
+        };
+        context.register_table(model.name.as_str(), Arc::new(table))?;
+        Ok(())
+    }
+
+    /// What no row of `matched_by` has the key of waits for the next older intake.
+    async fn carry(&mut self, context: &SessionContext) -> Result<(), BuildError> {
+        for Carried { model, key, matched_by, .. } in &self.build.pipeline.models.carried {
+            let keys: Vec<&str> = key.iter().map(String::as_str).collect();
+            let matched = context.table(matched_by.as_str()).await?;
+            let matched = matched.select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
+            let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
+            let schema = nullable(open.schema().as_arrow());
+            let rows = open.collect().await?.into_iter().filter(|batch| batch.num_rows() > 0);
+            let rows = rows.map(|batch| batch.with_schema(Arc::clone(&schema))).collect::<Result<_, _>>();
+            self.carried.insert(model.clone(), (schema, rows.map_err(DataFusionError::from)?));
+        }
+        Ok(())
+    }
+
+    /// All periods that any intake or any row written so far belongs to.
+    fn periods(&self) -> BTreeSet<Period> {
+        if self.build.graph.of_scope(Scope::Period).next().is_none() {
+            return BTreeSet::new();
+        }
+        let intakes = self.build.inputs.intakes().into_iter().flatten();
+        intakes.chain(self.files.iter().filter_map(|file| file.period)).collect()
+    }
+
+    async fn build_period(&mut self, period: Period) -> Result<(), BuildError> {
+        let context = self.session()?;
+        self.register_reference(&context)?;
+        self.register_collected(&context, Scope::Period)?;
+        let bindings = bindings(self.build.pipeline, Moment { period, as_of: self.build.moment.as_of })?;
+        for model in self.build.graph.of_scope(Scope::Period) {
+            let frame = self.frame(&context, model, &bindings).await?;
+            if !model.kept {
+                context.register_table(model.name.as_str(), frame.into_view())?;
+                continue;
+            }
+            let table = self.collect(model, frame).await?;
+            if self.build.graph.read_later(&model.name, Scope::Period) {
+                let rows = batches(&table).await;
+                self.collected.add(&model.name, &table, &rows)?;
+            }
+            context.register_table(model.name.as_str(), Arc::new(table))?;
+            self.write_mart(model, &context, Some(None)).await?;
+        }
+        Ok(())
+    }
+
+    async fn build_history(&mut self) -> Result<SessionContext, BuildError> {
+        let context = self.session()?;
+        self.register_reference(&context)?;
+        self.register_collected(&context, Scope::History)?;
+        self.register_remainders(&context)?;
+        context.register_table(crate::models::SOURCE_FILES, Arc::new(self.source_files()?))?;
+        for model in self.build.graph.of_scope(Scope::History) {
+            let frame = self.frame(&context, model, &self.bindings).await?;
+            if !model.kept {
+                context.register_table(model.name.as_str(), frame.into_view())?;
+                continue;
+            }
+            let table = self.collect(model, frame).await?;
+            context.register_table(model.name.as_str(), Arc::new(table))?;
+            self.write_mart(model, &context, None).await?;
+        }
+        Ok(context)
+    }
+
+    fn session(&self) -> Result<SessionContext, BuildError> {
+        let context = session(Arc::clone(&self.runtime), &self.build.pipeline.calendar, self.build.limits.parallelism);
+        for (name, input) in &self.build.inputs.sources {
+            let url = store_url(name)?;
+            context.register_object_store(url.as_ref(), Arc::clone(&input.store));
+        }
+        let output = ObjectStoreUrl::parse(OUTPUT_STORE)?;
+        context.register_object_store(output.as_ref(), Arc::clone(&self.build.output.store));
+        self.collected.register_store(&context)?;
+        Ok(context)
+    }
+
+    fn register_reference(&self, context: &SessionContext) -> Result<(), BuildError> {
+        for (name, table) in &self.reference {
+            context.register_table(name.as_str(), Arc::clone(table) as _)?;
+        }
+        for lookup in &self.lookups {
+            context.register_udf(lookup.clone());
+        }
+        Ok(())
+    }
+
+    /// Sources by contract. Whole sources belong to the reference scope and are read there once.
+    async fn register_sources(
+        &mut self,
+        context: &SessionContext,
+        intake: Intake,
+        scope: Scope,
+    ) -> Result<(), BuildError> {
+        for (name, input) in &self.build.inputs.sources {
+            let whole = input.source.period_partition().is_none();
+            if whole != (scope == Scope::Reference) {
+                continue;
+            }
+            let SourceRows { tables, files } = read_source(context, input, intake, &mut self.keys_seen).await?;
+            self.counted.extend(files.into_iter().map(|(file, rows, bytes)| (name.clone(), intake, file, rows, bytes)));
+            for (table, frame) in tables {
+                if !self.is_read(&table) {
+                    continue;
+                }
+                // A whole source is small reference data and stays; an intake's rows are read where they are needed.
+                if whole {
+                    let table_rows = Arc::new(mem_table(&frame, frame.clone().collect().await?)?);
+                    context.register_table(table.as_str(), Arc::clone(&table_rows) as _)?;
+                    self.reference.insert(table, table_rows);
+                } else {
+                    if self.build.graph.read_later(&table, Scope::Intake) {
+                        let rows = frame.clone().collect().await?;
+                        self.collected.add(&table, &mem_table(&frame, rows.clone())?, &rows)?;
+                    }
+                    context.register_table(table.as_str(), frame.into_view())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_read(&self, table: &str) -> bool {
+        let graph = self.build.graph;
+        graph.models.iter().any(|model| model.query.tables.contains(table))
+            || graph.checks.values().any(|check| check.tables.contains(table))
+    }
+
+    /// Everything earlier scopes have collected, and the marts they wrote, for the models that read them.
+    fn register_collected(&self, context: &SessionContext, scope: Scope) -> Result<(), BuildError> {
+        self.collected.register(context)?;
+        for mart in self.build.pipeline.models.marts.values() {
+            let written = self.build.graph.model(&mart.name).is_some_and(|model| {
+                model.scope < scope
+                    && model.scope != Scope::Reference
+                    && self.build.graph.read_later(&mart.name, model.scope)
+            });
+            if written && !self.collected.contains(&mart.name) {
+                let files: Vec<_> = self.files.iter().filter(|file| file.table == mart.name).collect();
+                let table = crate::warehouse::output::table(mart, &files)?;
+                context.register_table(mart.name.as_str(), Arc::new(table))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn register_remainders(&self, context: &SessionContext) -> Result<(), BuildError> {
+        for carried in &self.build.pipeline.models.carried {
+            if let Some((schema, rows)) = self.carried.get(&carried.model) {
+                let table = MemTable::try_new(Arc::clone(schema), vec![rows.clone()])?;
+                context.register_table(carried.remainder.as_str(), Arc::new(table))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn source_files(&self) -> Result<MemTable, BuildError> {
+        let (mut sources, mut intakes, mut files) =
+            (StringViewBuilder::new(), StringViewBuilder::new(), StringViewBuilder::new());
+        let number = || Decimal128Builder::new().with_data_type(arrow::datatypes::DataType::Decimal128(20, 0));
+        let (mut rows, mut bytes) = (number(), number());
+        for (source, intake, file, count, size) in &self.counted {
+            sources.append_value(source);
+            intakes.append_option(intake.map(|period| period.to_string()));
+            files.append_value(file);
+            rows.append_value(i128::from(*count));
+            bytes.append_value(i128::from(*size));
+        }
+        let schema = source_files_schema();
+        let columns: Vec<arrow::array::ArrayRef> = vec![
+            Arc::new(sources.finish()),
+            Arc::new(intakes.finish()),
+            Arc::new(files.finish()),
+            Arc::new(rows.finish()),
+            Arc::new(bytes.finish()),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(DataFusionError::from)?;
+        Ok(MemTable::try_new(schema, vec![vec![batch]])?)
+    }
+
+    async fn frame(
+        &self,
+        context: &SessionContext,
+        model: &Model,
+        bindings: &Bindings,
+    ) -> Result<DataFrame, BuildError> {
+        let plan = plan(context, &model.query, bindings).await?;
+        Ok(DataFrame::new(context.state(), plan))
+    }
+
+    async fn collect(&self, model: &Model, frame: DataFrame) -> Result<MemTable, BuildError> {
+        let rows = frame.clone().collect().await.map_err(|error| failed(model, error))?;
+        Ok(mem_table(&frame, rows)?)
+    }
+
+    /// Writes a mart that is already registered as a table of the session.
+    async fn write_mart(
+        &mut self,
+        model: &Model,
+        context: &SessionContext,
+        intake: Option<Intake>,
+    ) -> Result<(), BuildError> {
+        if !self.build.pipeline.models.mart_of(&model.name).is_some() {
+            return Ok(());
+        }
+        let frame = context.table(model.name.as_str()).await?;
+        self.stream_mart(model, frame, intake).await
+    }
+
+    /// Sorts a mart by its grain and writes it as it streams.
+    async fn stream_mart(&mut self, model: &Model, frame: DataFrame, intake: Option<Intake>) -> Result<(), BuildError> {
+        let Some(mart) = self.build.pipeline.models.mart_of(&model.name) else { return Ok(()) };
+        let order = mart.grain.iter().map(|name| col(quoted(name)).sort(true, true)).collect();
+        let mut writer = MartWriter::new(mart, &self.build.pipeline.calendar)?;
+        let mut rows = frame.sort(order)?.execute_stream().await.map_err(|error| failed(model, error))?;
+        while let Some(batch) = rows.next().await {
+            let batch = batch.map_err(|error| failed(model, error))?;
+            writer.write(&batch).map_err(|error| failed(model, error))?;
+        }
+        for part in writer.finish()? {
+            self.files.push(self.build.output.write(&mart.name, &model.name, intake, part).await?);
+        }
+        Ok(())
+    }
+}
+
+fn failed(model: &Model, error: DataFusionError) -> BuildError {
+    BuildError::Model { model: model.name.clone(), source: Box::new(error) }
+}
+
+/// The name under which a session knows the store of a source.
+pub(crate) fn store_url(source: &str) -> Result<ObjectStoreUrl, DataFusionError> {
+    ObjectStoreUrl::parse(format!("input://{source}"))
+}
+
+/// Rows in memory with the frame's own columns, so that an empty result still has them.
+fn mem_table(frame: &DataFrame, rows: Vec<RecordBatch>) -> Result<MemTable, DataFusionError> {
+    let schema = match rows.first() {
+        Some(batch) => batch.schema(),
+        None => Arc::new(frame.schema().as_arrow().clone()),
+    };
+    MemTable::try_new(schema, vec![rows])
+}
+
+async fn batches(table: &MemTable) -> Vec<RecordBatch> {
+    let mut all = Vec::new();
+    for partition in &table.batches {
+        all.extend(partition.read().await.iter().cloned());
+    }
+    all
+}

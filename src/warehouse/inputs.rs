@@ -1,0 +1,150 @@
+//! Inputs of a run: the files of every source, pinned, their footers read and compared with the contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::MetadataFetch;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+
+use crate::calendar::Period;
+use crate::pipeline::{Format, Source};
+use crate::problem::{Problem, Problems};
+use crate::warehouse::physical::{column_problems, extra_columns};
+
+/// The files that one period's intake, or a whole source, consists of.
+pub type Intake = Option<Period>;
+
+/// One pinned file.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    pub meta: ObjectMeta,
+    /// Values of the source's partition columns, in its order.
+    pub partitions: Vec<String>,
+    /// The period it arrived for; none for a source that is read whole.
+    pub intake: Intake,
+    /// Rows by the file's own footer; unknown for text formats until they are read.
+    pub rows: Option<u64>,
+    /// Columns that must not be null and may be, by the footer's statistics.
+    pub suspect_nulls: BTreeSet<String>,
+}
+
+/// A source with its pinned files. The store answers for these files only.
+#[derive(Clone, Debug)]
+pub struct SourceInput {
+    pub source: Source,
+    pub store: Arc<dyn ObjectStore>,
+    pub files: Vec<InputFile>,
+    /// Columns present in files but not in the contract.
+    pub extra_columns: BTreeSet<String>,
+}
+
+/// All inputs of a run, by source name.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    pub sources: BTreeMap<String, SourceInput>,
+}
+
+impl Inputs {
+    /// Every intake of any source, newest first. One empty intake when no source has a period partition.
+    #[must_use]
+    pub fn intakes(&self) -> Vec<Intake> {
+        let intakes: BTreeSet<Period> =
+            self.sources.values().flat_map(|source| source.files.iter().filter_map(|file| file.intake)).collect();
+        if intakes.is_empty() { vec![None] } else { intakes.into_iter().rev().map(Some).collect() }
+    }
+
+    /// Number of files and their bytes.
+    #[must_use]
+    pub fn volume(&self) -> (usize, u64) {
+        let files = self.sources.values().flat_map(|source| &source.files);
+        files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.meta.size))
+    }
+}
+
+impl SourceInput {
+    /// The files of one intake; all files of a source that is read whole.
+    pub fn of_intake(&self, intake: Intake) -> impl Iterator<Item = &InputFile> {
+        let whole = self.source.period_partition().is_none();
+        self.files.iter().filter(move |file| whole || file.intake == intake)
+    }
+
+    /// Reads every Parquet footer and compares it with the contract. Text files are compared when they are read.
+    ///
+    /// # Errors
+    /// All problems of all files.
+    pub async fn read_footers(&mut self) -> Result<(), Problems> {
+        if self.source.format != Format::Parquet {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        for file in &mut self.files {
+            match read_footer(&self.store, &file.meta).await {
+                Err(problem) => problems.push(problem),
+                Ok(footer) => {
+                    problems.extend(column_problems(&self.source, file.meta.location.as_ref(), footer.schema()));
+                    self.extra_columns.extend(extra_columns(&self.source, footer.schema()));
+                    file.rows = u64::try_from(footer.metadata().file_metadata().num_rows()).ok();
+                    file.suspect_nulls = suspect_nulls(&self.source, footer.schema(), footer.metadata());
+                }
+            }
+        }
+        Problems::none_or(problems, ())
+    }
+}
+
+/// A decoder fed with hostile bytes may panic, so the footer is read in a task of its own.
+async fn read_footer(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<ArrowReaderMetadata, Problem> {
+    let undecodable = |why: String| {
+        Problem::new("E303", format!("cannot decode `{}`: {why}", meta.location))
+            .help("the file is truncated, damaged or no Parquet; export it again")
+    };
+    let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
+    let footer = tokio::spawn(async move {
+        let metadata = ParquetMetaDataReader::new().load_and_finish(ranges, size).await?;
+        ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+    });
+    match footer.await {
+        Ok(Ok(footer)) => Ok(footer),
+        Ok(Err(error)) => Err(undecodable(error.to_string())),
+        Err(_) => Err(undecodable("its footer makes no sense".to_owned())),
+    }
+}
+
+/// Byte ranges of one pinned file.
+struct Ranges {
+    store: Arc<dyn ObjectStore>,
+    meta: ObjectMeta,
+}
+
+impl MetadataFetch for Ranges {
+    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
+        let bytes = async move { self.store.get_range(&self.meta.location, range).await };
+        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+    }
+}
+
+/// Columns declared not null that the footer does not prove to be free of nulls.
+fn suspect_nulls(source: &Source, schema: &Schema, metadata: &ParquetMetaData) -> BTreeSet<String> {
+    let declared = source.columns.iter().filter(|column| !column.nullable);
+    let suspect = declared.filter(|column| {
+        let Ok(index) = schema.index_of(&column.name) else { return false };
+        schema.field(index).is_nullable() && !proved_without_nulls(metadata, &column.name)
+    });
+    suspect.map(|column| column.name.clone()).collect()
+}
+
+fn proved_without_nulls(metadata: &ParquetMetaData, name: &str) -> bool {
+    metadata.row_groups().iter().all(|group| {
+        let column = group.columns().iter().find(|column| column.column_path().string() == name);
+        column.and_then(|column| column.statistics()).and_then(parquet::file::statistics::Statistics::null_count_opt)
+            == Some(0)
+    })
+}

@@ -1,0 +1,107 @@
+//! Finished files of marts, written once under the run's own name and never changed.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use datafusion::common::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, PutPayload};
+use sha2::{Digest, Sha256};
+
+use crate::calendar::Period;
+use crate::pipeline::Mart;
+use crate::warehouse::build::OUTPUT_STORE;
+use crate::warehouse::inputs::Intake;
+use crate::warehouse::marts::MartPart;
+use crate::warehouse::schema::mart_schema;
+use crate::warehouse::table::{FileTable, TableFile};
+
+/// Where a run's files go.
+#[derive(Clone, Debug)]
+pub struct Output {
+    pub store: Arc<dyn ObjectStore>,
+    pub root: Path,
+    pub run_id: String,
+}
+
+/// One file of a table, as the manifest lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenFile {
+    pub table: String,
+    pub period: Option<Period>,
+    pub path: Path,
+    pub rows: u64,
+    pub bytes: u64,
+    /// SHA-256 of the bytes, in hex.
+    pub sha256: String,
+}
+
+impl Output {
+    /// Writes one part of a table. `model` and `intake` tell parts of one period apart.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub async fn write(
+        &self,
+        table: &str,
+        model: &str,
+        intake: Option<Intake>,
+        part: MartPart,
+    ) -> Result<WrittenFile, object_store::Error> {
+        let path = self.path(table, model, intake, part.period);
+        let bytes = Bytes::from(part.bytes);
+        let written = WrittenFile {
+            table: table.to_owned(),
+            period: part.period,
+            path: path.clone(),
+            rows: part.rows,
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            sha256: hex(&Sha256::digest(&bytes)),
+        };
+        self.store.put_opts(&path, PutPayload::from_bytes(bytes), object_store::PutMode::Create.into()).await?;
+        Ok(written)
+    }
+
+    fn path(&self, table: &str, model: &str, intake: Option<Intake>, period: Option<Period>) -> Path {
+        let mut path = self.root.clone().join("data").join(table);
+        if let Some(period) = period {
+            path = path.join(format!("period={period}"));
+        }
+        let of = if model == table { String::new() } else { format!("-{model}") };
+        let part = match intake {
+            Some(Some(intake)) => format!("part{of}-{intake}.parquet"),
+            _ => format!("part{of}-0.parquet"),
+        };
+        path.join(format!("run={}", self.run_id)).join(part)
+    }
+}
+
+/// Bytes as lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A table over files that this run has written.
+///
+/// # Errors
+/// Never for the fixed name of the output store.
+pub(crate) fn table(mart: &Mart, files: &[&WrittenFile]) -> Result<FileTable, DataFusionError> {
+    let files = files.iter().map(|file| TableFile {
+        meta: ObjectMeta {
+            location: file.path.clone(),
+            last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
+            size: file.bytes,
+            e_tag: None,
+            version: None,
+        },
+        partitions: Vec::new(),
+    });
+    Ok(FileTable::new(ObjectStoreUrl::parse(OUTPUT_STORE)?, files.collect(), mart_schema(mart), Vec::new()))
+}

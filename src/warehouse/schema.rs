@@ -1,0 +1,123 @@
+//! Contracts as Arrow schemas: what SQL sees of a source, and what a mart must look like.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::pipeline::{Column, ColumnType, Mart, Source};
+use crate::problem::{Place, Problem};
+
+/// The Arrow type SQL sees for a column type. Text is a view: joins and groups compare it without copying.
+#[must_use]
+pub fn arrow_type(kind: ColumnType) -> DataType {
+    match kind {
+        ColumnType::Text => DataType::Utf8View,
+        ColumnType::Integer => DataType::Int64,
+        ColumnType::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
+        ColumnType::Boolean => DataType::Boolean,
+        ColumnType::Date => DataType::Date32,
+        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        ColumnType::LocalTimestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+    }
+}
+
+/// How a column type is written in the pipeline file.
+#[must_use]
+pub fn written(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Int64 => "integer".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".to_owned(),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "local_timestamp".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn fields<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Vec<Field> {
+    columns.into_iter().map(|column| Field::new(&column.name, arrow_type(column.kind), column.nullable)).collect()
+}
+
+/// The columns of a source's files, without partition columns.
+#[must_use]
+pub fn file_schema(source: &Source) -> SchemaRef {
+    Arc::new(Schema::new(fields(&source.columns)))
+}
+
+/// Partition columns of a source: text, never null.
+#[must_use]
+pub fn partition_fields(source: &Source) -> Vec<Field> {
+    source.partitions.iter().map(|(name, _)| Field::new(name, DataType::Utf8View, false)).collect()
+}
+
+/// What SQL sees of a source: its columns, then its partitions.
+#[must_use]
+pub fn source_schema(source: &Source) -> SchemaRef {
+    let mut all = fields(&source.columns);
+    all.extend(partition_fields(source));
+    Arc::new(Schema::new(all))
+}
+
+/// What SQL sees of a source's rejected rows: everything may be null, and why and where is told.
+#[must_use]
+pub fn rejected_schema(source: &Source) -> SchemaRef {
+    let nullable =
+        source_schema(source).fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let mut all: Vec<Field> = nullable;
+    all.push(Field::new("source_key", DataType::Utf8View, true));
+    all.push(Field::new("reject_reason", DataType::Utf8View, false));
+    all.push(Field::new("content", DataType::Utf8View, false));
+    all.push(Field::new("source_file", DataType::Utf8View, true));
+    Arc::new(Schema::new(all))
+}
+
+/// The system table of input files, one row per file.
+#[must_use]
+pub fn source_files_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("source", DataType::Utf8View, false),
+        Field::new("intake", DataType::Utf8View, true),
+        Field::new("file", DataType::Utf8View, false),
+        Field::new("rows", DataType::Decimal128(20, 0), false),
+        Field::new("bytes", DataType::Decimal128(20, 0), false),
+    ]))
+}
+
+/// A mart as it is written: text as plain UTF-8, the declared nullability.
+#[must_use]
+pub fn mart_schema(mart: &Mart) -> SchemaRef {
+    let fields = mart.columns.iter().map(|column| {
+        let kind = match arrow_type(column.kind) {
+            DataType::Utf8View => DataType::Utf8,
+            other => other,
+        };
+        Field::new(&column.name, kind, column.nullable)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Compares a query's columns with a mart's: names, order and types.
+#[must_use]
+pub fn mart_problem(mart: &Mart, schema: &Schema, file: &std::path::Path) -> Option<Problem> {
+    let declared: Vec<_> =
+        mart.columns.iter().map(|column| (column.name.clone(), written(&arrow_type(column.kind)))).collect();
+    let found: Vec<_> =
+        schema.fields().iter().map(|field| (field.name().clone(), written(field.data_type()))).collect();
+    if declared == found {
+        return None;
+    }
+    let missing =
+        declared.iter().filter(|column| !found.contains(column)).map(|(name, kind)| format!("-{name} {kind}"));
+    let extra = found.iter().filter(|column| !declared.contains(column)).map(|(name, kind)| format!("+{name} {kind}"));
+    let mut difference: Vec<_> = missing.chain(extra).collect();
+    if difference.is_empty() {
+        difference.push("the same columns in another order".to_owned());
+    }
+    Some(
+        Problem::new("E209", format!("mart `{}` differs from its declaration: {}", mart.name, difference.join(", ")))
+            .at(Place::file(file))
+            .help("- is declared in the pipeline file, + is what the SQL gives; change one of them"),
+    )
+}

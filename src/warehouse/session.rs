@@ -1,0 +1,65 @@
+//! The one place a DataFusion session is made, and what SQL text may do in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::calendar::Calendar;
+use crate::warehouse::functions;
+
+/// What a run may use. None of it may change a figure.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes queries may hold before they spill.
+    pub memory_bytes: usize,
+    /// The run's own folder for spilled data.
+    pub scratch: PathBuf,
+    /// Partitions of a query.
+    pub parallelism: usize,
+}
+
+/// Memory and spill space that all sessions of a run share.
+///
+/// # Errors
+/// When the scratch folder cannot be used.
+pub fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.scratch.clone()])),
+        )
+        .build_arc()
+}
+
+/// A session with the settings every query relies on: decimals for literals, positions in errors, no catalogue beyond
+/// what is registered, and the calendar's functions.
+#[must_use]
+pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize) -> SessionContext {
+    let config = SessionConfig::new()
+        .with_target_partitions(parallelism.max(1))
+        .with_information_schema(false)
+        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+        .set_bool("datafusion.sql_parser.collect_spans", true)
+        .set_bool("datafusion.execution.collect_statistics", false);
+    let state =
+        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    let context = SessionContext::new_with_state(state);
+    functions::register(&context, calendar);
+    context
+}
+
+/// The plan after name and type resolution, which is what lints look at.
+///
+/// # Errors
+/// What the analyser finds wrong.
+pub fn analysed(context: &SessionContext, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
+    let state = context.state();
+    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
+}

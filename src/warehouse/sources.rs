@@ -1,0 +1,156 @@
+//! The rows of a source in one intake, as the tables SQL may read.
+
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{DataFrame, SessionContext};
+use object_store::ObjectStoreExt;
+
+use crate::pipeline::Format;
+use crate::problem::{Problem, Problems};
+use crate::warehouse::build::store_url;
+use crate::warehouse::contract::{key_text, sort_out};
+use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
+use crate::warehouse::keys::{KeyRuns, repeated_keys};
+use crate::warehouse::schema::{file_schema, partition_fields, rejected_schema, source_schema};
+use crate::warehouse::table::{FileTable, TableFile, nullable};
+use crate::warehouse::text::{TextError, read};
+
+/// Why a source cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{0}")]
+    Contract(Problems),
+    #[error("source `{name}` cannot be read")]
+    Read { name: String, source: Box<DataFusionError> },
+    #[error("`{file}` cannot be fetched")]
+    Fetch { file: String, source: object_store::Error },
+}
+
+/// The three tables of a source, and its files with their row counts.
+pub struct SourceRows {
+    pub tables: Vec<(String, DataFrame)>,
+    /// File, rows, bytes.
+    pub files: Vec<(String, u64, u64)>,
+}
+
+/// Reads a source's rows of one intake and sorts them by the contract.
+///
+/// # Errors
+/// When a file cannot be fetched or decoded.
+pub async fn read_source(
+    context: &SessionContext,
+    input: &SourceInput,
+    intake: Intake,
+    keys_seen: &mut KeyRuns,
+) -> Result<SourceRows, SourceError> {
+    let name = &input.source.name;
+    let files: Vec<&InputFile> = input.of_intake(intake).collect();
+    let read_error = |error: DataFusionError| SourceError::Read { name: name.clone(), source: Box::new(error) };
+    let (raw, unreadable, counts) = match input.source.format {
+        Format::Parquet => {
+            (parquet_rows(context, input, &files).map_err(read_error)?, Vec::new(), footer_counts(&files))
+        }
+        Format::Csv | Format::Ndjson => text_rows(context, input, &files).await?,
+    };
+    let suspect: Vec<String> = input
+        .source
+        .columns
+        .iter()
+        .map(|column| column.name.clone())
+        .filter(|column| files.iter().any(|file| file.suspect_nulls.contains(column)))
+        .collect();
+    let mut rows = sort_out(context, &input.source, raw, &suspect, keys_seen).await.map_err(read_error)?;
+    rows.rejected.extend(unreadable);
+    let table = |schema, batches| -> Result<DataFrame, SourceError> {
+        let table = MemTable::try_new(schema, vec![batches]).map_err(read_error)?;
+        context.read_table(Arc::new(table)).map_err(read_error)
+    };
+    let duplicates_schema =
+        rows.duplicates.first().map_or_else(|| source_schema(&input.source), arrow::array::RecordBatch::schema);
+    let tables = vec![
+        (name.clone(), rows.kept),
+        (format!("{name}_rejected"), table(rejected_schema(&input.source), rows.rejected)?),
+        (format!("{name}_duplicates"), table(duplicates_schema, rows.duplicates)?),
+    ];
+    Ok(SourceRows { tables, files: counts })
+}
+
+fn parquet_rows(
+    context: &SessionContext,
+    input: &SourceInput,
+    files: &[&InputFile],
+) -> Result<DataFrame, DataFusionError> {
+    let suspect = files.iter().any(|file| !file.suspect_nulls.is_empty());
+    let schema = file_schema(&input.source);
+    let schema = if suspect { nullable(&schema) } else { schema };
+    let files = files.iter().map(|file| TableFile { meta: file.meta.clone(), partitions: file.partitions.clone() });
+    let partitions = partition_fields(&input.source).into_iter().map(Arc::new).collect();
+    let table = FileTable::new(store_url(&input.source.name)?, files.collect(), schema, partitions);
+    context.read_table(Arc::new(table))
+}
+
+fn footer_counts(files: &[&InputFile]) -> Vec<(String, u64, u64)> {
+    files.iter().map(|file| (file.meta.location.to_string(), file.rows.unwrap_or_default(), file.meta.size)).collect()
+}
+
+type TextRows = (DataFrame, Vec<arrow::array::RecordBatch>, Vec<(String, u64, u64)>);
+
+async fn text_rows(
+    context: &SessionContext,
+    input: &SourceInput,
+    files: &[&InputFile],
+) -> Result<TextRows, SourceError> {
+    let (mut kept, mut rejected, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut problems: Vec<Problem> = Vec::new();
+    for file in files {
+        let name = file.meta.location.to_string();
+        let fetch = |source| SourceError::Fetch { file: name.clone(), source };
+        let bytes = input.store.get(&file.meta.location).await.map_err(fetch)?.bytes().await.map_err(fetch)?;
+        match read(&input.source, &name, &file.partitions, &bytes) {
+            Err(TextError::Problem(problem)) => problems.push(problem),
+            Err(TextError::Engine(error)) => {
+                return Err(SourceError::Read { name: input.source.name.clone(), source: Box::new(error) });
+            }
+            Ok(rows) => {
+                kept.extend(rows.kept);
+                rejected.extend(rows.rejected);
+                counts.push((name, rows.rows, file.meta.size));
+            }
+        }
+    }
+    Problems::none_or(problems, ()).map_err(SourceError::Contract)?;
+    let table = MemTable::try_new(nullable(&source_schema(&input.source)), vec![kept]);
+    let frame = table.and_then(|table| context.read_table(Arc::new(table)));
+    let frame =
+        frame.map_err(|error| SourceError::Read { name: input.source.name.clone(), source: Box::new(error) })?;
+    Ok((frame, rejected, counts))
+}
+
+/// Keys that several intakes of one source hold: which of the rows counts, nobody can say, and they have been used.
+///
+/// # Errors
+/// `E311` with the first such keys, or when the rows cannot be read again.
+pub async fn refuse_shared_keys(
+    context: &SessionContext,
+    input: &SourceInput,
+    keys_seen: &KeyRuns,
+) -> Result<(), SourceError> {
+    let source = &input.source;
+    let read_error = |error: DataFusionError| SourceError::Read { name: source.name.clone(), source: Box::new(error) };
+    let shared = keys_seen.shared(&source.name).map_err(read_error)?;
+    if shared.is_empty() || source.format != Format::Parquet {
+        return Ok(());
+    }
+    let files: Vec<&InputFile> = input.files.iter().collect();
+    let all = parquet_rows(context, input, &files).map_err(read_error)?;
+    let keys = repeated_keys(context, &all, &source.key, &shared).await.map_err(read_error)?;
+    let count: usize = keys.iter().map(arrow::array::RecordBatch::num_rows).sum();
+    let Some(first) = keys.iter().find(|batch| batch.num_rows() > 0) else { return Ok(()) };
+    let shown = key_text(source, first, 0).map_err(read_error)?.unwrap_or_default();
+    let problem =
+        Problem::new("E311", format!("{count} keys of `{}` occur in several intakes, first: {shown}", source.name))
+            .help("take the older copy out of its partition, or declare the rows with a key that tells them apart");
+    Err(SourceError::Contract(problem.into()))
+}

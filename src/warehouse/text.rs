@@ -1,0 +1,283 @@
+//! CSV and NDJSON: every value is read as text and then typed strictly. A value that is not exactly of its type rejects
+//! its row; nothing is rounded, guessed or filled in.
+
+use std::io::{BufReader, Cursor};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch,
+    StringArray, StringViewBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::compute::filter_record_batch;
+use arrow::csv;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::json;
+use bytes::Bytes;
+use datafusion::common::DataFusionError;
+
+use crate::pipeline::{Column, ColumnType, Format, Source};
+use crate::problem::{Problem, nearest};
+use crate::warehouse::contract::rejected_with_content;
+use crate::warehouse::functions::days;
+use crate::warehouse::schema::source_schema;
+
+const BATCH: usize = 8192;
+
+/// Typed rows and rejected rows of one text file.
+#[derive(Debug, Default)]
+pub struct TypedRows {
+    pub kept: Vec<RecordBatch>,
+    pub rejected: Vec<RecordBatch>,
+    pub rows: u64,
+}
+
+/// Why a text file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    #[error("{0}")]
+    Problem(Problem),
+    #[error("a text file cannot be typed")]
+    Engine(#[from] DataFusionError),
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// A problem when the file is no CSV or NDJSON, or lacks a column.
+pub fn read(source: &Source, file: &str, partitions: &[String], bytes: &Bytes) -> Result<TypedRows, TextError> {
+    let undecodable = |error: ArrowError| {
+        TextError::Problem(
+            Problem::new("E303", format!("cannot decode `{file}`: {error}"))
+                .help("correct the line, or export the file again"),
+        )
+    };
+    let mut rows = TypedRows::default();
+    for batch in text_batches(source, file, bytes)? {
+        let batch = batch.map_err(undecodable)?;
+        rows.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+        let (kept, rejected) = typed(source, partitions, &batch)?;
+        rows.kept.push(kept);
+        rows.rejected.extend(rejected);
+    }
+    Ok(rows)
+}
+
+type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + 'a>;
+
+fn text_batches<'a>(source: &Source, file: &str, bytes: &'a Bytes) -> Result<Batches<'a>, TextError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let undecodable =
+        |error: ArrowError| TextError::Problem(Problem::new("E303", format!("cannot decode `{file}`: {error}")));
+    if source.format == Format::Csv {
+        let schema = csv_schema(source, file, bytes)?;
+        let reader = csv::ReaderBuilder::new(schema).with_header(true).with_batch_size(BATCH);
+        return Ok(Box::new(reader.build(Cursor::new(bytes)).map_err(undecodable)?));
+    }
+    let fields: Vec<_> = source.columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true)).collect();
+    let reader =
+        json::ReaderBuilder::new(Arc::new(Schema::new(fields))).with_coerce_primitive(true).with_batch_size(BATCH);
+    Ok(Box::new(reader.build(BufReader::new(Cursor::new(bytes))).map_err(undecodable)?))
+}
+
+/// The header's columns, all text; every column of the contract must be there.
+fn csv_schema(source: &Source, file: &str, bytes: &[u8]) -> Result<SchemaRef, TextError> {
+    let format = csv::reader::Format::default().with_header(true);
+    let (header, _) = format.infer_schema(Cursor::new(bytes), Some(0)).map_err(|error| {
+        TextError::Problem(Problem::new("E303", format!("`{file}` has no readable header: {error}")))
+    })?;
+    for column in &source.columns {
+        if header.field_with_name(&column.name).is_err() {
+            let problem = Problem::new("E305", format!("`{file}` has no column `{}`", column.name));
+            let near = nearest(&column.name, header.fields().iter().map(|field| field.name().as_str()));
+            return Err(TextError::Problem(match near {
+                Some(name) => problem.help(format!("did you mean `{name}`? Names are compared exactly")),
+                None => problem.help("add the column to the file, or take it out of the source's contract"),
+            }));
+        }
+    }
+    let fields: Vec<_> = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true)).collect();
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn typed(
+    source: &Source,
+    partitions: &[String],
+    text: &RecordBatch,
+) -> Result<(RecordBatch, Option<RecordBatch>), DataFusionError> {
+    let mut reasons: Vec<Option<String>> = vec![None; text.num_rows()];
+    let mut columns: Vec<ArrayRef> = Vec::new();
+    for column in &source.columns {
+        let values = text.column_by_name(&column.name).map(arrow::array::AsArray::as_string::<i32>);
+        columns.push(typed_column(column, values, text.num_rows(), &mut reasons));
+    }
+    for value in partitions {
+        let mut builder = StringViewBuilder::with_capacity(text.num_rows());
+        (0..text.num_rows()).for_each(|_| builder.append_value(value));
+        columns.push(Arc::new(builder.finish()));
+    }
+    let all = RecordBatch::try_new(super::table::nullable(&source_schema(source)), columns)?;
+    let good: BooleanArray = reasons.iter().map(|reason| Some(reason.is_none())).collect();
+    let kept = filter_record_batch(&all, &good)?;
+    let bad: BooleanArray = reasons.iter().map(|reason| Some(reason.is_some())).collect();
+    let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+    if reasons.is_empty() {
+        return Ok((kept, None));
+    }
+    let rejected =
+        rejected_with_content(source, &filter_record_batch(&all, &bad)?, &filter_record_batch(text, &bad)?, &reasons)?;
+    Ok((kept, Some(rejected)))
+}
+
+/// One column, typed; a row whose value does not fit gets a reason.
+fn typed_column(column: &Column, text: Option<&StringArray>, rows: usize, reasons: &mut [Option<String>]) -> ArrayRef {
+    let value = |row: usize| text.filter(|text| text.is_valid(row)).map(|text| text.value(row));
+    let mut builder = Builder::new(column.kind, rows);
+    for (row, reason) in reasons.iter_mut().enumerate().take(rows) {
+        let readable = match value(row) {
+            // An empty cell is an empty text where a text is required, and no value everywhere else.
+            None if column.kind == ColumnType::Text && !column.nullable => builder.append(""),
+            None => {
+                builder.append_null();
+                if !column.nullable {
+                    reason.get_or_insert_with(|| format!("null_in_{}", column.name));
+                }
+                true
+            }
+            Some(value) => builder.append(value),
+        };
+        if !readable {
+            builder.append_null();
+            reason.get_or_insert_with(|| format!("unreadable_{}", column.name));
+        }
+    }
+    builder.finish()
+}
+
+enum Builder {
+    Text(StringViewBuilder),
+    Integer(Int64Builder),
+    Decimal(Decimal128Builder, u8, i8),
+    Boolean(BooleanBuilder),
+    Date(Date32Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+    LocalTimestamp(TimestampMicrosecondBuilder),
+}
+
+impl Builder {
+    fn new(kind: ColumnType, rows: usize) -> Self {
+        match kind {
+            ColumnType::Text => Self::Text(StringViewBuilder::with_capacity(rows)),
+            ColumnType::Integer => Self::Integer(Int64Builder::with_capacity(rows)),
+            ColumnType::Decimal { precision, scale } => Self::Decimal(
+                Decimal128Builder::with_capacity(rows).with_data_type(DataType::Decimal128(precision, scale)),
+                precision,
+                scale,
+            ),
+            ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
+            ColumnType::Date => Self::Date(Date32Builder::with_capacity(rows)),
+            ColumnType::Timestamp => {
+                Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
+            }
+            ColumnType::LocalTimestamp => Self::LocalTimestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
+        }
+    }
+
+    /// Appends a value; `false` when the text is not exactly of the type, and nothing was appended.
+    fn append(&mut self, text: &str) -> bool {
+        match self {
+            Self::Text(builder) => {
+                builder.append_value(text);
+                true
+            }
+            Self::Integer(builder) => text.parse().map(|value| builder.append_value(value)).is_ok(),
+            Self::Decimal(builder, precision, scale) => {
+                decimal(text, *precision, *scale).map(|value| builder.append_value(value)).is_some()
+            }
+            Self::Boolean(builder) => {
+                let value = match text {
+                    "true" | "TRUE" | "True" => Some(true),
+                    "false" | "FALSE" | "False" => Some(false),
+                    _ => None,
+                };
+                value.map(|value| builder.append_value(value)).is_some()
+            }
+            Self::Date(builder) => jiff::civil::Date::from_str(text).map(|day| builder.append_value(days(day))).is_ok(),
+            Self::Timestamp(builder) => {
+                jiff::Timestamp::from_str(text).map(|instant| builder.append_value(instant.as_microsecond())).is_ok()
+            }
+            Self::LocalTimestamp(builder) => local_micros(text).map(|micros| builder.append_value(micros)).is_some(),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(builder) => builder.append_null(),
+            Self::Integer(builder) => builder.append_null(),
+            Self::Decimal(builder, ..) => builder.append_null(),
+            Self::Boolean(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::Timestamp(builder) | Self::LocalTimestamp(builder) => builder.append_null(),
+        }
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Self::Text(mut builder) => Arc::new(builder.finish()),
+            Self::Integer(mut builder) => Arc::new(builder.finish()),
+            Self::Decimal(mut builder, ..) => Arc::new(builder.finish()),
+            Self::Boolean(mut builder) => Arc::new(builder.finish()),
+            Self::Date(mut builder) => Arc::new(builder.finish()),
+            Self::Timestamp(mut builder) | Self::LocalTimestamp(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// The wall clock of a civil date and time, as if it were UTC. A text with a zone or offset is refused.
+fn local_micros(text: &str) -> Option<i64> {
+    if text.ends_with(['Z', 'z']) {
+        return None;
+    }
+    let local = jiff::civil::DateTime::from_str(text).ok()?;
+    Some(local.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_microsecond())
+}
+
+/// A decimal written with digits, an optional sign and at most `scale` places: never rounded.
+pub(crate) fn decimal(text: &str, precision: u8, scale: i8) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let places = usize::try_from(scale).ok()?;
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty()
+        || fraction.len() > places
+        || !all_digits(whole)
+        || !all_digits(fraction)
+        || digits.ends_with('.')
+    {
+        return None;
+    }
+    let unscaled: i128 = format!("{whole}{fraction:0<places$}").parse().ok()?;
+    let limit = 10_i128.checked_pow(u32::from(precision))?;
+    (unscaled < limit).then_some(if negative { -unscaled } else { unscaled })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decimal;
+
+    #[test]
+    fn a_decimal_is_read_exactly_or_not_at_all() {
+        assert_eq!(decimal("12.5", 12, 2), Some(1250));
+        assert_eq!(decimal("-0.05", 12, 2), Some(-5));
+        assert_eq!(decimal("2.345", 12, 2), None, "never rounded");
+        assert_eq!(decimal("1,234.50", 12, 2), None);
+        assert_eq!(decimal("1e3", 12, 2), None);
+        assert_eq!(decimal("", 12, 2), None);
+        assert_eq!(decimal("5.", 12, 2), None);
+        assert_eq!(decimal("100.00", 4, 2), None, "five digits do not fit four");
+    }
+}

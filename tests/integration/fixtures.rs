@@ -1,0 +1,5 @@
+//! What several topics need: small pipelines, files, servers.
+
+pub mod figures;
+pub mod machine;
+pub mod smtp;
