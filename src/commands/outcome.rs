@@ -81,10 +81,10 @@ impl fmt::Display for Outcome {
                 self.revision.unwrap_or_default()
             )?,
             Ending::NothingDue => {
-                writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?
+                writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?;
             }
             Ending::Held => {
-                writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?
+                writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?;
             }
         }
         for table in &self.tables {

@@ -52,6 +52,7 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Outcome, Fai
     run.all(args.force).await
 }
 
+#[expect(clippy::struct_field_names, reason = "a run id is called that everywhere")]
 struct Run<'a> {
     project: Project,
     moment: Moment,

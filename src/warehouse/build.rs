@@ -470,7 +470,7 @@ impl Building<'_> {
         context: &SessionContext,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        if !self.build.pipeline.models.mart_of(&model.name).is_some() {
+        if self.build.pipeline.models.mart_of(&model.name).is_none() {
             return Ok(());
         }
         let frame = context.table(model.name.as_str()).await?;
