@@ -94,7 +94,7 @@ impl Run<'_> {
         let head = self.commit(entry, &inputs, &owed).await?;
         derive::refresh(&self.log).await?;
         let mut outcome = self.outcome(Ending::Published, Some(&head), &built.files, found);
-        outcome.deliveries = self.deliver().await?;
+        self.deliver(&mut outcome).await?;
         Ok(outcome)
     }
 
@@ -122,7 +122,7 @@ impl Run<'_> {
     async fn nothing_due(&self, head: &Head) -> Result<Outcome, Failure> {
         derive::refresh(&self.log).await?;
         let mut outcome = self.outcome(Ending::NothingDue, Some(head), &[], Vec::new());
-        outcome.deliveries = self.deliver().await?;
+        self.deliver(&mut outcome).await?;
         Ok(outcome)
     }
 
@@ -309,8 +309,11 @@ impl Run<'_> {
         }
     }
 
-    async fn deliver(&self) -> Result<Vec<crate::commands::outcome::DeliveryOutcome>, Failure> {
-        deliver(&self.project.pipeline, &self.log, self.invocation).await
+    async fn deliver(&self, outcome: &mut Outcome) -> Result<(), Failure> {
+        let deliveries = deliver(&self.project.pipeline, &self.log, self.invocation).await?;
+        outcome.deliveries = deliveries.outcomes;
+        outcome.delivery_exit = deliveries.exit;
+        Ok(())
     }
 
     fn outcome(&self, ending: Ending, head: Option<&Head>, files: &[WrittenFile], findings: Vec<Finding>) -> Outcome {
@@ -340,6 +343,7 @@ impl Run<'_> {
             tables: tables.into_values().collect(),
             findings,
             deliveries: Vec::new(),
+            delivery_exit: Exit::Done,
             look_at: vec![format!("outputs: {}", outputs.address(&outputs.root))],
         }
     }

@@ -9,9 +9,11 @@
 
 mod fixtures;
 mod mail;
+mod program;
 mod publication;
 mod report;
 mod sample;
+mod shop;
 mod store;
 mod tidy;
 mod warehouse;
