@@ -56,7 +56,7 @@ fn a_blocking_check_holds_publication_and_mail() {
     let held = project.run();
     assert_eq!(held.code, 79, "{held:?}");
     assert!(held.stdout.contains("HELD") && held.stdout.contains("[BLOCK] negative: a, amount -0.05"), "{held:?}");
-    untouched(&project, &before);
+    untouched(&project, before.as_ref());
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn an_input_that_breaks_its_contract_is_named_and_nothing_is_touched() {
         let before = project.current();
         project.file("in/postings/month=2026-09/part.parquet", &bytes);
         fails(&project.run(), exit, code, "month=2026-09");
-        untouched(&project, &before);
+        untouched(&project, before.as_ref());
     }
 }
 
@@ -191,8 +191,8 @@ fn fails(ended: &Ended, exit: i32, code: &str, words: &str) {
     assert!(ended.stdout.is_empty(), "stdout carries only what was asked for: {ended:?}");
 }
 
-fn untouched(project: &Project, before: &Option<serde_json::Value>) {
-    assert_eq!(&project.current(), before, "the previous publication stands");
+fn untouched(project: &Project, before: Option<&serde_json::Value>) {
+    assert_eq!(project.current().as_ref(), before, "the previous publication stands");
     assert_eq!(project.mails().len(), 1);
 }
 
