@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use crate::fixtures::machine::parquet;
+use crate::fixtures::places::Place;
 use crate::fixtures::project::{Ended, Project};
 
 #[test]
@@ -74,7 +76,7 @@ fn money_that_falls_out_of_a_model_is_seen_by_the_independent_totals() {
 
 #[test]
 fn an_input_that_breaks_its_contract_is_named_and_nothing_is_touched() {
-    let good = crate::fixtures::machine::parquet(&[(Some("b"), "2026-09-10T10:00:00Z", 5, None)]);
+    let good = parquet(&[(Some("b"), "2026-09-10T10:00:00Z", 5, None)]);
     let truncated = good[..good.len() / 2].to_vec();
     for (bytes, code, exit) in
         [(truncated, "E303", 65), (Vec::new(), "E302", 65), (b"no parquet at all".to_vec(), "E303", 65)]
@@ -182,6 +184,58 @@ fn a_plan_says_what_would_be_done_and_changes_nothing() {
     assert!(plan.stdout.contains("postings 2026-10 as of 2026-10-31T23:00:00Z: due"), "{plan:?}");
     assert!(plan.stdout.contains("f***@shop.example") && !plan.stdout.contains("fin@shop.example"), "{plan:?}");
     assert!(!project.path("out/_tieout").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_the_same_on_every_store() {
+    for place in Place::all().await {
+        let project = Project::new();
+        place
+            .put("in/postings/month=2026-10/part.parquet", &parquet(&[(Some("a"), "2026-10-10T10:00:00Z", 1000, None)]))
+            .await;
+        project.pipeline(
+            "{inputs: ../in, outputs: ../out}",
+            &format!("{{inputs: '{0}in', outputs: '{0}out'}}", place.url),
+        );
+        let environment = place.environment.clone();
+        let (first, second, project) = tokio::task::spawn_blocking(move || {
+            (project.run_with(&environment), project.run_with(&environment), project)
+        })
+        .await
+        .expect("runs");
+        assert_eq!(first.code, 0, "{}: {first:?}", place.kind);
+        assert!(first.stdout.contains("publication 1, revision 1"), "{}: {first:?}", place.kind);
+        assert!(second.code == 0 && second.stdout.contains("nothing due"), "{}: {second:?}", place.kind);
+        assert_eq!(project.mails().len(), 1, "{}", place.kind);
+        let content = place.content().await;
+        let current: serde_json::Value = serde_json::from_slice(&content["out/current.json"]).expect("JSON");
+        assert_eq!(current["tables"]["ledger"]["rows"], 1, "{}: {current}", place.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_a_store_is_in_no_output_and_in_no_object() {
+    let place = Place::s3().await;
+    let project = Project::new();
+    place
+        .put("in/postings/month=2026-10/part.parquet", &parquet(&[(Some("a"), "2026-10-10T10:00:00Z", 1000, None)]))
+        .await;
+    project.pipeline("{inputs: ../in, outputs: ../out}", &format!("{{inputs: '{0}in', outputs: '{0}out'}}", place.url));
+    let environment = place.environment.clone();
+    let good = tokio::task::spawn_blocking(move || (project.run_with(&environment), project)).await.expect("runs");
+    let mut wrong = place.environment.clone();
+    for (name, value) in &mut wrong {
+        if name == "AWS_SECRET_ACCESS_KEY" {
+            *value = "canary-5f1c".to_owned();
+        }
+    }
+    let (_, project) = good;
+    let refused = tokio::task::spawn_blocking(move || project.run_with(&wrong)).await.expect("runs");
+    assert!([69, 77].contains(&refused.code), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("canary-5f1c"), "{refused:?}");
+    for (key, bytes) in place.content().await {
+        assert!(!String::from_utf8_lossy(&bytes).contains(crate::fixtures::s3::SECRET), "{key}");
+    }
 }
 
 fn fails(ended: &Ended, exit: i32, code: &str, words: &str) {
