@@ -2,9 +2,12 @@
 
 use std::fs;
 
+use hyper::Method;
+
 use crate::fixtures::machine::parquet;
 use crate::fixtures::places::Place;
 use crate::fixtures::project::{Ended, Project};
+use crate::fixtures::s3::Fault;
 
 #[test]
 fn a_run_publishes_and_mails_and_the_next_one_finds_nothing_due() {
@@ -210,6 +213,35 @@ async fn a_run_is_the_same_on_every_store() {
         let content = place.content().await;
         let current: serde_json::Value = serde_json::from_slice(&content["out/current.json"]).expect("JSON");
         assert_eq!(current["tables"]["ledger"]["rows"], 1, "{}: {current}", place.kind);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_replaced_during_the_run_is_named_and_nothing_is_published() {
+    let small = parquet(&[(Some("a"), "2026-10-10T10:00:00Z", 1000, None)]);
+    let other = parquet(&[(Some("a"), "2026-10-10T10:00:00Z", 2000, None)]);
+    let larger = parquet(&[(Some("a"), "2026-10-10T10:00:00Z", 1, None), (Some("b"), "2026-10-10T10:00:00Z", 2, None)]);
+    for replacement in [Some(other), Some(larger), None] {
+        for nth in 1.. {
+            let place = Place::s3().await;
+            let project = Project::new();
+            place.put("in/postings/month=2026-10/part.parquet", &small).await;
+            project.pipeline(
+                "{inputs: ../in, outputs: ../out}",
+                &format!("{{inputs: '{0}in', outputs: '{0}out'}}", place.url),
+            );
+            let server = place.server.as_ref().expect("a server");
+            server.plan(Method::GET, "/part.parquet", nth, Fault::Replace(replacement.clone()));
+            let environment = place.environment.clone();
+            let ended = tokio::task::spawn_blocking(move || project.run_with(&environment)).await.expect("runs");
+            if ended.code == 0 {
+                assert!(nth > 2, "read {} times, fault at {nth}: {ended:?}", server.count(&Method::GET, "part.parquet"));
+                break;
+            }
+            assert_eq!(ended.code, 75, "GET {nth}: {ended:?}");
+            assert!(ended.stderr.contains("E312") && ended.stderr.contains("part.parquet"), "GET {nth}: {ended:?}");
+            assert!(!place.content().await.keys().any(|key| key.contains("/log/")), "GET {nth}");
+        }
     }
 }
 
