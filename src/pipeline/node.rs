@@ -104,12 +104,17 @@ pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Err(whole("E102", "the file is empty".to_owned()).into());
     }
+    let unseen = unseen(file, text);
+    if !unseen.is_empty() {
+        return Err(Problems(unseen));
+    }
     if let Some(problem) = tab(file, text) {
         return Err(problem.into());
     }
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
+        reject_unsupported_tags: true,
         with_snippet: false,
     };
     let read: Spanned<Raw> =
@@ -117,7 +122,7 @@ pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
     let node = located(read, text);
     let mut problems = Vec::new();
     inspect(&node, &mut |at, code, message, help| {
-        let problem = Problem::new(code, message).at(Place::within(file, text, at.line, at.column));
+        let problem = Problem::new(code, message).at(place(file, text, at));
         problems.push(if help.is_empty() { problem } else { problem.help(help) });
     });
     Problems::none_or(problems, (node, text.to_owned()))
@@ -129,30 +134,40 @@ fn tab(file: &Path, text: &str) -> Option<Problem> {
     let (number, column) =
         text.lines().enumerate().find_map(|(number, line)| indent(line).map(|at| (number + 1, at + 1)))?;
     let problem = Problem::new("E103", format!("tab used for indentation at {number}:{column}"));
-    Some(problem.at(Place::within(file, text, number, column)).help("indent with spaces"))
+    Some(problem.at(place(file, text, At { line: number, column })).help("indent with spaces"))
 }
 
 fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
     let message = error.without_snippet().render();
     let message = message.lines().next().unwrap_or_default().to_owned();
-    let lower = message.to_lowercase();
-    let (code, help) = if lower.contains("merge key") {
-        ("E112", "write the keys out")
-    } else if lower.contains("multiple documents") || lower.contains("more than one document") {
-        ("E107", "one file holds one pipeline")
-    } else if lower.contains("budget") || lower.contains("alias") || lower.contains("depth") || lower.contains("recurs")
-    {
-        ("E108", "a pipeline file needs no deep nesting and no expanding aliases")
-    } else if lower.contains("tag") {
-        ("E110", "write the value without a tag")
-    } else {
-        ("E103", "")
-    };
+    let (code, help) = kind_of(error.without_snippet());
     let problem = Problem::new(code, format!("not readable as YAML: {message}"));
     let problem = if help.is_empty() { problem } else { problem.help(help) };
     match error.location().map(at) {
-        Some(at) if at.line > 0 => problem.at(Place::within(file, text, at.line, at.column)),
+        Some(at) if at.line > 0 => problem.at(place(file, text, at)),
         _ => problem.at(Place::file(file)),
+    }
+}
+
+/// The code of what the reader refused, and what to do about it.
+fn kind_of(error: &serde_yaml::Error) -> (&'static str, &'static str) {
+    use serde_yaml::Error as Refused;
+    match error {
+        Refused::AliasError { error, .. } => kind_of(error),
+        Refused::MergeKeyNotAllowed { .. } => ("E112", "write the keys out"),
+        Refused::MultipleDocuments { .. } => ("E107", "one file holds one pipeline"),
+        Refused::UnsupportedTag { .. } | Refused::TaggedScalarCannotDeserializeIntoString { .. } => {
+            ("E110", "write the value without a tag")
+        }
+        Refused::Budget { .. }
+        | Refused::AliasReplayCounterOverflow { .. }
+        | Refused::AliasReplayLimitExceeded { .. }
+        | Refused::AliasExpansionLimitExceeded { .. }
+        | Refused::AliasReplayStackDepthExceeded { .. }
+        | Refused::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("E108", "a pipeline file needs no deep nesting and no expanding aliases")
+        }
+        _ => ("E103", ""),
     }
 }
 
@@ -177,12 +192,79 @@ fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str))
 }
 
 fn control(text: &str, at: At, report: &mut impl FnMut(At, &'static str, String, &str)) {
-    let bad = |c: &char| {
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
-        bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
+    if let Some(c) = text.chars().find(is_unseen) {
+        report(at, "E111", unseen_message(c), UNSEEN_HELP);
+    }
+}
+
+const UNSEEN_HELP: &str = "take the character out";
+
+fn unseen_message(c: char) -> String {
+    format!("control character U+{:04X}", u32::from(c))
+}
+
+/// Characters that do not show, or that make a line read differently from what it is.
+fn is_unseen(c: &char) -> bool {
+    let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// The first such character of every line as it stands in the file, comments included.
+fn unseen(file: &Path, text: &str) -> Vec<Problem> {
+    let first = |line: &str| line.chars().enumerate().find(|(_, c)| is_unseen(c));
+    let lines = text.lines().enumerate().filter_map(|(number, line)| first(line).map(|found| (number + 1, found)));
+    let problem = |(line, (before, c))| {
+        let at = At { line, column: before + 1 };
+        Problem::new("E111", unseen_message(c)).at(place(file, text, at)).help(UNSEEN_HELP)
     };
-    if let Some(c) = text.chars().find(bad) {
-        report(at, "E111", format!("control character U+{:04X}", u32::from(c)), "take the character out");
+    lines.map(problem).collect()
+}
+
+/// A place in the file whose excerpt shows no secret that somebody wrote into it, and every character.
+pub fn place(file: &Path, text: &str, at: At) -> Place {
+    let mut place = Place::within(file, text, at.line, at.column);
+    let seen = |c: char| if is_unseen(&c) { c.escape_unicode().collect() } else { c.to_string() };
+    place.excerpt = place.excerpt.map(|line| without_secrets(&line).chars().map(seen).collect());
+    place
+}
+
+/// A line without the values of keys that sound like a secret, and without what stands before the host of a URL.
+fn without_secrets(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for part in line.split_inclusive([',', '{', '}']) {
+        let (value, end) = match part.char_indices().next_back() {
+            Some((at, ',' | '{' | '}')) => part.split_at(at),
+            _ => (part, ""),
+        };
+        shown.push_str(&match value.split_once(':') {
+            Some((key, value)) if sounds_secret(key) && !is_reference(value) => format!("{key}: ***"),
+            _ => without_user(value),
+        });
+        shown.push_str(end);
+    }
+    shown
+}
+
+fn is_reference(value: &str) -> bool {
+    let value = value.trim_start().trim_start_matches(['"', '\'']);
+    value.is_empty() || ["env:", "file:", "${"].iter().any(|start| value.starts_with(start))
+}
+
+/// Keys whose value nobody should see.
+pub fn sounds_secret(key: &str) -> bool {
+    let key = key.trim().to_ascii_lowercase();
+    ["secret", "password", "token", "access_key", "account_key", "sas", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
+        && !key.ends_with("_uri")
+        && !key.ends_with("_file")
+}
+
+/// A text whose URL, if there is one, has neither user nor password.
+pub fn without_user(written: &str) -> String {
+    match written.split_once("://").and_then(|(scheme, rest)| rest.rsplit_once('@').map(|(_, host)| (scheme, host))) {
+        Some((scheme, host)) => format!("{scheme}://***@{host}"),
+        None => written.to_owned(),
     }
 }
 

@@ -56,8 +56,7 @@ impl Pipeline {
 }
 
 fn place(file: &Path, text: &str, found: Found) -> Problem {
-    let mut problem =
-        Problem::new(found.code, found.message).at(Place::within(file, text, found.at.line, found.at.column));
+    let mut problem = Problem::new(found.code, found.message).at(node::place(file, text, found.at));
     problem.help = found.help;
     problem
 }
