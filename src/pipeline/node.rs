@@ -3,6 +3,7 @@
 //! One pass reads any document into [`Node`]s, so that everything wrong with the file can be told at once and in its
 //! place, and not only the first thing a typed reader trips over.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -14,6 +15,9 @@ use crate::problem::{Place, Problem, Problems};
 
 /// A larger pipeline file is a mistake.
 const LIMIT: usize = 1 << 20;
+
+/// Problems of one file that are told; nobody reads more at once.
+pub const TOLD: usize = 100;
 
 /// A position in the file, counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,6 +126,9 @@ pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
     let node = located(read, text);
     let mut problems = Vec::new();
     inspect(&node, &mut |at, code, message, help| {
+        if problems.len() == TOLD {
+            return;
+        }
         let problem = Problem::new(code, message).at(place(file, text, at));
         problems.push(if help.is_empty() { problem } else { problem.help(help) });
     });
@@ -138,36 +145,67 @@ fn tab(file: &Path, text: &str) -> Option<Problem> {
 }
 
 fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
-    let message = error.without_snippet().render();
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let (code, help) = kind_of(error.without_snippet());
-    let problem = Problem::new(code, format!("not readable as YAML: {message}"));
+    let Refusal { code, message, help, found } = refusal(error);
+    let problem = Problem::new(code, message);
     let problem = if help.is_empty() { problem } else { problem.help(help) };
-    match error.location().map(at) {
-        Some(at) if at.line > 0 => problem.at(place(file, text, at)),
-        _ => problem.at(Place::file(file)),
-    }
+    let Some(location) = error.location() else { return problem.at(Place::file(file)) };
+    // The reader has already read past what it refuses by its text.
+    let before = location.span().byte_offset().and_then(|end| text.get(..usize::try_from(end).ok()?));
+    let start = before.zip(found).and_then(|(before, found)| before.get(..before.rfind(found)?));
+    let at = start.map_or_else(|| at(location), |start| end_of(start));
+    problem.at(if at.line > 0 { place(file, text, at) } else { Place::file(file) })
 }
 
-/// The code of what the reader refused, and what to do about it.
-fn kind_of(error: &serde_yaml::Error) -> (&'static str, &'static str) {
+/// The place after a text.
+fn end_of(text: &str) -> At {
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    At { line: text.matches('\n').count() + 1, column: line.chars().count() + 1 }
+}
+
+/// What the reader refused, in our words.
+struct Refusal<'a> {
+    code: &'static str,
+    message: String,
+    help: &'static str,
+    /// What stands in the file where the problem is, when the reader tells a place behind it.
+    found: Option<&'a str>,
+}
+
+fn refusal(error: &serde_yaml::Error) -> Refusal<'_> {
     use serde_yaml::Error as Refused;
-    match error {
-        Refused::AliasError { error, .. } => kind_of(error),
-        Refused::MergeKeyNotAllowed { .. } => ("E112", "write the keys out"),
-        Refused::MultipleDocuments { .. } => ("E107", "one file holds one pipeline"),
-        Refused::UnsupportedTag { .. } | Refused::TaggedScalarCannotDeserializeIntoString { .. } => {
-            ("E110", "write the value without a tag")
+    let plain = |code, message: &str, help| Refusal { code, message: message.to_owned(), help, found: None };
+    let too_far = || {
+        let help = "a pipeline file needs no deep nesting and no expanding aliases";
+        plain("E108", "the file is nested too deep, or its aliases expand too far", help)
+    };
+    match error.without_snippet() {
+        Refused::AliasError { error, .. } => refusal(error),
+        Refused::MergeKeyNotAllowed { .. } => plain("E112", "merge keys are not supported", "write the keys out"),
+        Refused::MultipleDocuments { .. } => {
+            plain("E107", "one document expected, the file has more", "one file holds one pipeline")
         }
+        Refused::UnsupportedTag { tag, .. } => Refusal {
+            code: "E110",
+            message: format!("tags are not allowed: `{tag}`"),
+            help: "write the value without a tag",
+            found: Some(tag),
+        },
         Refused::Budget { .. }
         | Refused::AliasReplayCounterOverflow { .. }
         | Refused::AliasReplayLimitExceeded { .. }
         | Refused::AliasExpansionLimitExceeded { .. }
         | Refused::AliasReplayStackDepthExceeded { .. }
-        | Refused::RecursiveReferencesRequireWeakTypes { .. } => {
-            ("E108", "a pipeline file needs no deep nesting and no expanding aliases")
+        | Refused::RecursiveReferencesRequireWeakTypes { .. } => too_far(),
+        other => {
+            let message = other.render();
+            let message = message.lines().next().unwrap_or_default();
+            let message = message.split_once(" at line ").map_or(message, |(message, _)| message);
+            if message.contains("recursion limit") {
+                too_far()
+            } else {
+                plain("E103", &format!("not readable as YAML: {message}"), "")
+            }
         }
-        _ => ("E103", ""),
     }
 }
 
@@ -178,11 +216,12 @@ fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str))
         Value::Scalar(scalar) => control(&scalar.text, node.at, report),
         Value::List(items) => items.iter().for_each(|item| inspect(item, report)),
         Value::Map(entries) => {
-            for (index, (key, value)) in entries.iter().enumerate() {
+            let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+            for (key, value) in entries {
                 control(&key.name, key.at, report);
-                let earlier = entries.iter().take(index).find(|(other, _)| other.name == key.name);
-                if let Some((other, _)) = earlier {
-                    let lines = format!("(lines {} and {})", other.at.line, key.at.line);
+                let earlier = *seen.entry(&key.name).or_insert(key.at);
+                if earlier != key.at {
+                    let lines = format!("(lines {} and {})", earlier.line, key.at.line);
                     report(key.at, "E104", format!("key `{}` given twice {lines}", key.name), "keep one of them");
                 }
                 inspect(value, report);
@@ -217,7 +256,7 @@ fn unseen(file: &Path, text: &str) -> Vec<Problem> {
         let at = At { line, column: before + 1 };
         Problem::new("E111", unseen_message(c)).at(place(file, text, at)).help(UNSEEN_HELP)
     };
-    lines.map(problem).collect()
+    lines.take(TOLD).map(problem).collect()
 }
 
 /// A place in the file whose excerpt shows no secret that somebody wrote into it, and every character.
@@ -245,7 +284,7 @@ fn without_secrets(line: &str) -> String {
     shown
 }
 
-fn is_reference(value: &str) -> bool {
+pub fn is_reference(value: &str) -> bool {
     let value = value.trim_start().trim_start_matches(['"', '\'']);
     value.is_empty() || ["env:", "file:", "${"].iter().any(|start| value.starts_with(start))
 }
@@ -303,7 +342,13 @@ fn located(raw: Spanned<Raw>, source: &str) -> Node {
         Raw::List(items) => Value::List(items.into_iter().map(|item| located(item, source)).collect()),
         Raw::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
-                (Key { at: at(key.referenced), name: key.value }, located(value, source))
+                let key = Key { at: at(key.referenced), name: key.value };
+                let mut value = located(value, source);
+                // A block stands where its key does, not where its first line does.
+                if matches!(value.value, Value::Map(_) | Value::List(_)) && value.at.line > key.at.line {
+                    value.at = key.at;
+                }
+                (key, value)
             };
             Value::Map(entries.into_iter().map(entry).collect())
         }
