@@ -267,6 +267,9 @@ pub fn place(file: &Path, text: &str, at: At) -> Place {
     place
 }
 
+/// What a message has in the place of a secret.
+pub const HIDDEN: &str = "***";
+
 /// A line without the values of keys that sound like a secret, and without what stands before the host of a URL.
 fn without_secrets(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
@@ -275,18 +278,22 @@ fn without_secrets(line: &str) -> String {
             Some((at, ',' | '{' | '}')) => part.split_at(at),
             _ => (part, ""),
         };
-        shown.push_str(&match value.split_once(':') {
-            Some((key, value)) if sounds_secret(key) && !is_reference(value) => format!("{key}: ***"),
-            _ => without_user(value),
-        });
+        match value.split_once(':') {
+            // A secret may have any character, so nobody knows where it ends.
+            Some((key, value)) if sounds_secret(key) && !is_reference(value) => {
+                return format!("{shown}{key}: {HIDDEN}");
+            }
+            _ => shown.push_str(&without_user(value)),
+        }
         shown.push_str(end);
     }
     shown
 }
 
 pub fn is_reference(value: &str) -> bool {
-    let value = value.trim_start().trim_start_matches(['"', '\'']);
-    value.is_empty() || ["env:", "file:", "${"].iter().any(|start| value.starts_with(start))
+    let value = value.trim().trim_matches(['"', '\'']);
+    let variable = value.strip_prefix("${").is_some_and(|rest| rest.find('}') == Some(rest.len() - 1));
+    value.is_empty() || variable || ["env:", "file:"].iter().any(|start| value.starts_with(start))
 }
 
 /// Keys whose value nobody should see.

@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::pipeline::environment::{Environment, ReferenceError, substitute};
-use crate::pipeline::node::{At, Key, Node, Plain, Scalar, Value, is_reference, sounds_secret};
+use crate::pipeline::node::{At, HIDDEN, Key, Node, Plain, Scalar, Value, is_reference, sounds_secret};
 use crate::problem::nearest;
 
 /// A problem before it knows its file.
@@ -144,11 +144,13 @@ impl<'a> Shaping<'a> {
         }
         // `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted.
         if !scalar.quoted && !replaced && (scalar.plain != Plain::Text || looks_boolean(&text)) {
-            let shown = if hides(path, &text) { "***" } else { &text };
-            self.found.push(
-                Found::new(node.at, "E113", format!("`{path}` is a text, but `{shown}` unquoted is not read as one"))
-                    .help(format!("quote this value: \"{shown}\"")),
-            );
+            self.found.push(if hides(path, &text) {
+                let error = ReferenceError::Literal;
+                Found::new(node.at, error.code(), format!("`{path}`: {error}"))
+            } else {
+                Found::new(node.at, "E113", format!("`{path}` is a text, but `{text}` unquoted is not read as one"))
+                    .help(format!("quote this value: \"{text}\""))
+            });
         }
         Json::String(text)
     }
@@ -215,7 +217,7 @@ impl<'a> Shaping<'a> {
             _ => "text",
         };
         let got = match &node.value {
-            Value::Scalar(scalar) if hides(path, &scalar.text) => "`***`".to_owned(),
+            Value::Scalar(scalar) if hides(path, &scalar.text) => format!("`{HIDDEN}`"),
             Value::Scalar(scalar) => format!("`{}`", scalar.text),
             _ => node.kind().to_owned(),
         };

@@ -61,6 +61,10 @@ impl Pipeline {
 fn place(file: &Path, text: &str, found: Found) -> Problem {
     let mut problem = Problem::new(found.code, found.message).at(node::place(file, text, found.at));
     problem.help = found.help;
+    // A secret may stand on another line than its key; then its line cannot be shown at all.
+    if let Some(place) = problem.place.as_mut().filter(|_| found.code == "E117") {
+        place.excerpt = place.excerpt.take().filter(|line| line.contains(node::HIDDEN));
+    }
     problem
 }
 
