@@ -50,6 +50,8 @@ pub struct Scalar {
     pub quoted: bool,
     /// What an unquoted scalar means by YAML's own rules.
     pub plain: Plain,
+    /// The tag before it, such as `!!str`.
+    pub tag: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +154,7 @@ fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
     // The reader has already read past what it refuses by its text.
     let before = location.span().byte_offset().and_then(|end| text.get(..usize::try_from(end).ok()?));
     let start = before.zip(found).and_then(|(before, found)| before.get(..before.rfind(found)?));
-    let at = start.map_or_else(|| at(location), |start| end_of(start));
+    let at = start.map_or_else(|| at(location), end_of);
     problem.at(if at.line > 0 { place(file, text, at) } else { Place::file(file) })
 }
 
@@ -161,6 +163,8 @@ fn end_of(text: &str) -> At {
     let line = text.rsplit('\n').next().unwrap_or_default();
     At { line: text.matches('\n').count() + 1, column: line.chars().count() + 1 }
 }
+
+const TAG_HELP: &str = "write the value without a tag";
 
 /// What the reader refused, in our words.
 struct Refusal<'a> {
@@ -187,7 +191,7 @@ fn refusal(error: &serde_yaml::Error) -> Refusal<'_> {
         Refused::UnsupportedTag { tag, .. } => Refusal {
             code: "E110",
             message: format!("tags are not allowed: `{tag}`"),
-            help: "write the value without a tag",
+            help: TAG_HELP,
             found: Some(tag),
         },
         Refused::Budget { .. }
@@ -213,7 +217,14 @@ fn refusal(error: &serde_yaml::Error) -> Refusal<'_> {
 fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str)) {
     match &node.value {
         Value::Null => {}
-        Value::Scalar(scalar) => control(&scalar.text, node.at, report),
+        Value::Scalar(scalar) => {
+            if let Some(tag) = &scalar.tag {
+                let before = tag.chars().count() + 1;
+                let at = At { column: node.at.column.saturating_sub(before).max(1), ..node.at };
+                report(at, "E110", format!("tags are not allowed: `{tag}`"), TAG_HELP);
+            }
+            control(&scalar.text, node.at, report);
+        }
         Value::List(items) => items.iter().for_each(|item| inspect(item, report)),
         Value::Map(entries) => {
             let mut seen: BTreeMap<&str, At> = BTreeMap::new();
@@ -231,7 +242,7 @@ fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str))
 }
 
 fn control(text: &str, at: At, report: &mut impl FnMut(At, &'static str, String, &str)) {
-    if let Some(c) = text.chars().find(is_unseen) {
+    if let Some(c) = text.chars().find(|c| is_unseen(*c)) {
         report(at, "E111", unseen_message(c), UNSEEN_HELP);
     }
 }
@@ -243,14 +254,14 @@ fn unseen_message(c: char) -> String {
 }
 
 /// Characters that do not show, or that make a line read differently from what it is.
-fn is_unseen(c: &char) -> bool {
+fn is_unseen(c: char) -> bool {
     let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
     bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 
 /// The first such character of every line as it stands in the file, comments included.
 fn unseen(file: &Path, text: &str) -> Vec<Problem> {
-    let first = |line: &str| line.chars().enumerate().find(|(_, c)| is_unseen(c));
+    let first = |line: &str| line.chars().enumerate().find(|(_, c)| is_unseen(*c));
     let lines = text.lines().enumerate().filter_map(|(number, line)| first(line).map(|found| (number + 1, found)));
     let problem = |(line, (before, c))| {
         let at = At { line, column: before + 1 };
@@ -262,7 +273,7 @@ fn unseen(file: &Path, text: &str) -> Vec<Problem> {
 /// A place in the file whose excerpt shows no secret that somebody wrote into it, and every character.
 pub fn place(file: &Path, text: &str, at: At) -> Place {
     let mut place = Place::within(file, text, at.line, at.column);
-    let seen = |c: char| if is_unseen(&c) { c.escape_unicode().collect() } else { c.to_string() };
+    let seen = |c: char| if is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
     place.excerpt = place.excerpt.map(|line| without_secrets(&line).chars().map(seen).collect());
     place
 }
@@ -332,6 +343,7 @@ enum Raw {
 fn located(raw: Spanned<Raw>, source: &str) -> Node {
     let place = at(raw.referenced);
     let written = written(raw.defined, source);
+    let tag = tag(raw.defined, source);
     let scalar = |text: String, plain| {
         // Only the file itself says how a number was written (`1.10`) and whether a text was quoted.
         let quoted = written.is_some_and(|written| written.starts_with(['"', '\'', '|', '>']));
@@ -339,7 +351,7 @@ fn located(raw: Spanned<Raw>, source: &str) -> Node {
             (false, Some(written)) if plain != Plain::Text => written.to_owned(),
             _ => text,
         };
-        Value::Scalar(Scalar { text, quoted, plain })
+        Value::Scalar(Scalar { text, quoted, plain, tag: tag.map(str::to_owned) })
     };
     let value = match raw.value {
         Raw::Null => Value::Null,
@@ -361,6 +373,13 @@ fn located(raw: Spanned<Raw>, source: &str) -> Node {
         }
     };
     Node { at: place, value }
+}
+
+/// The tag that stands before a value, in its line.
+fn tag(location: Location, source: &str) -> Option<&str> {
+    let before = source.get(..usize::try_from(location.span().byte_offset()?).ok()?)?;
+    let line = before.rsplit('\n').next()?;
+    line.split_whitespace().next_back().filter(|word| word.starts_with('!'))
 }
 
 fn written(location: Location, source: &str) -> Option<&str> {

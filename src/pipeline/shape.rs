@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::pipeline::environment::{Environment, ReferenceError, substitute};
-use crate::pipeline::node::{At, HIDDEN, Key, Node, Plain, Scalar, Value, is_reference, sounds_secret};
+use crate::pipeline::node::{At, HIDDEN, Key, Node, Plain, Scalar, TOLD, Value, is_reference, sounds_secret};
 use crate::problem::nearest;
 
 /// A problem before it knows its file.
@@ -99,7 +99,8 @@ impl<'a> Shaping<'a> {
     fn unknown<'s>(&mut self, key: &Key, known: Option<&'s Map<String, Json>>) -> Option<&'s str> {
         let found = Found::new(key.at, "E105", format!("unknown key `{}`", key.name));
         let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        let near = nearest(&key.name, names.iter().copied());
+        let told = self.found.len() < TOLD;
+        let near = told.then(|| nearest(&key.name, names.iter().copied())).flatten();
         self.found.push(match near {
             Some(name) => found.help(format!("did you mean `{name}`?")),
             None => found.help(format!("known here: {}", names.join(", "))),
