@@ -3,6 +3,7 @@
 //! One pass reads any document into [`Node`]s, so that everything wrong with the file can be told at once and in its
 //! place, and not only the first thing a typed reader trips over.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -14,6 +15,9 @@ use crate::problem::{Place, Problem, Problems};
 
 /// A larger pipeline file is a mistake.
 const LIMIT: usize = 1 << 20;
+
+/// Problems of one file that are told; nobody reads more at once.
+pub const TOLD: usize = 100;
 
 /// A position in the file, counted from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Scalar {
     pub quoted: bool,
     /// What an unquoted scalar means by YAML's own rules.
     pub plain: Plain,
+    /// The tag before it, such as `!!str`.
+    pub tag: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,12 +110,17 @@ pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Err(whole("E102", "the file is empty".to_owned()).into());
     }
+    let unseen = unseen(file, text);
+    if !unseen.is_empty() {
+        return Err(Problems(unseen));
+    }
     if let Some(problem) = tab(file, text) {
         return Err(problem.into());
     }
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Error,
+        reject_unsupported_tags: true,
         with_snippet: false,
     };
     let read: Spanned<Raw> =
@@ -117,7 +128,10 @@ pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
     let node = located(read, text);
     let mut problems = Vec::new();
     inspect(&node, &mut |at, code, message, help| {
-        let problem = Problem::new(code, message).at(Place::within(file, text, at.line, at.column));
+        if problems.len() == TOLD {
+            return;
+        }
+        let problem = Problem::new(code, message).at(place(file, text, at));
         problems.push(if help.is_empty() { problem } else { problem.help(help) });
     });
     Problems::none_or(problems, (node, text.to_owned()))
@@ -129,30 +143,73 @@ fn tab(file: &Path, text: &str) -> Option<Problem> {
     let (number, column) =
         text.lines().enumerate().find_map(|(number, line)| indent(line).map(|at| (number + 1, at + 1)))?;
     let problem = Problem::new("E103", format!("tab used for indentation at {number}:{column}"));
-    Some(problem.at(Place::within(file, text, number, column)).help("indent with spaces"))
+    Some(problem.at(place(file, text, At { line: number, column })).help("indent with spaces"))
 }
 
 fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
-    let message = error.without_snippet().render();
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let lower = message.to_lowercase();
-    let (code, help) = if lower.contains("merge key") {
-        ("E112", "write the keys out")
-    } else if lower.contains("multiple documents") || lower.contains("more than one document") {
-        ("E107", "one file holds one pipeline")
-    } else if lower.contains("budget") || lower.contains("alias") || lower.contains("depth") || lower.contains("recurs")
-    {
-        ("E108", "a pipeline file needs no deep nesting and no expanding aliases")
-    } else if lower.contains("tag") {
-        ("E110", "write the value without a tag")
-    } else {
-        ("E103", "")
-    };
-    let problem = Problem::new(code, format!("not readable as YAML: {message}"));
+    let Refusal { code, message, help, found } = refusal(error);
+    let problem = Problem::new(code, message);
     let problem = if help.is_empty() { problem } else { problem.help(help) };
-    match error.location().map(at) {
-        Some(at) if at.line > 0 => problem.at(Place::within(file, text, at.line, at.column)),
-        _ => problem.at(Place::file(file)),
+    let Some(location) = error.location() else { return problem.at(Place::file(file)) };
+    // The reader has already read past what it refuses by its text.
+    let before = location.span().byte_offset().and_then(|end| text.get(..usize::try_from(end).ok()?));
+    let start = before.zip(found).and_then(|(before, found)| before.get(..before.rfind(found)?));
+    let at = start.map_or_else(|| at(location), end_of);
+    problem.at(if at.line > 0 { place(file, text, at) } else { Place::file(file) })
+}
+
+/// The place after a text.
+fn end_of(text: &str) -> At {
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    At { line: text.matches('\n').count() + 1, column: line.chars().count() + 1 }
+}
+
+const TAG_HELP: &str = "write the value without a tag";
+
+/// What the reader refused, in our words.
+struct Refusal<'a> {
+    code: &'static str,
+    message: String,
+    help: &'static str,
+    /// What stands in the file where the problem is, when the reader tells a place behind it.
+    found: Option<&'a str>,
+}
+
+fn refusal(error: &serde_yaml::Error) -> Refusal<'_> {
+    use serde_yaml::Error as Refused;
+    let plain = |code, message: &str, help| Refusal { code, message: message.to_owned(), help, found: None };
+    let too_far = || {
+        let help = "a pipeline file needs no deep nesting and no expanding aliases";
+        plain("E108", "the file is nested too deep, or its aliases expand too far", help)
+    };
+    match error.without_snippet() {
+        Refused::AliasError { error, .. } => refusal(error),
+        Refused::MergeKeyNotAllowed { .. } => plain("E112", "merge keys are not supported", "write the keys out"),
+        Refused::MultipleDocuments { .. } => {
+            plain("E107", "one document expected, the file has more", "one file holds one pipeline")
+        }
+        Refused::UnsupportedTag { tag, .. } => Refusal {
+            code: "E110",
+            message: format!("tags are not allowed: `{tag}`"),
+            help: TAG_HELP,
+            found: Some(tag),
+        },
+        Refused::Budget { .. }
+        | Refused::AliasReplayCounterOverflow { .. }
+        | Refused::AliasReplayLimitExceeded { .. }
+        | Refused::AliasExpansionLimitExceeded { .. }
+        | Refused::AliasReplayStackDepthExceeded { .. }
+        | Refused::RecursiveReferencesRequireWeakTypes { .. } => too_far(),
+        other => {
+            let message = other.render();
+            let message = message.lines().next().unwrap_or_default();
+            let message = message.split_once(" at line ").map_or(message, |(message, _)| message);
+            if message.contains("recursion limit") {
+                too_far()
+            } else {
+                plain("E103", &format!("not readable as YAML: {message}"), "")
+            }
+        }
     }
 }
 
@@ -160,14 +217,22 @@ fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
 fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str)) {
     match &node.value {
         Value::Null => {}
-        Value::Scalar(scalar) => control(&scalar.text, node.at, report),
+        Value::Scalar(scalar) => {
+            if let Some(tag) = &scalar.tag {
+                let before = tag.chars().count() + 1;
+                let at = At { column: node.at.column.saturating_sub(before).max(1), ..node.at };
+                report(at, "E110", format!("tags are not allowed: `{tag}`"), TAG_HELP);
+            }
+            control(&scalar.text, node.at, report);
+        }
         Value::List(items) => items.iter().for_each(|item| inspect(item, report)),
         Value::Map(entries) => {
-            for (index, (key, value)) in entries.iter().enumerate() {
+            let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+            for (key, value) in entries {
                 control(&key.name, key.at, report);
-                let earlier = entries.iter().take(index).find(|(other, _)| other.name == key.name);
-                if let Some((other, _)) = earlier {
-                    let lines = format!("(lines {} and {})", other.at.line, key.at.line);
+                let earlier = *seen.entry(&key.name).or_insert(key.at);
+                if earlier != key.at {
+                    let lines = format!("(lines {} and {})", earlier.line, key.at.line);
                     report(key.at, "E104", format!("key `{}` given twice {lines}", key.name), "keep one of them");
                 }
                 inspect(value, report);
@@ -177,12 +242,86 @@ fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str))
 }
 
 fn control(text: &str, at: At, report: &mut impl FnMut(At, &'static str, String, &str)) {
-    let bad = |c: &char| {
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
-        bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
+    if let Some(c) = text.chars().find(|c| is_unseen(*c)) {
+        report(at, "E111", unseen_message(c), UNSEEN_HELP);
+    }
+}
+
+const UNSEEN_HELP: &str = "take the character out";
+
+fn unseen_message(c: char) -> String {
+    format!("control character U+{:04X}", u32::from(c))
+}
+
+/// Characters that do not show, or that make a line read differently from what it is.
+fn is_unseen(c: char) -> bool {
+    let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// The first such character of every line as it stands in the file, comments included.
+fn unseen(file: &Path, text: &str) -> Vec<Problem> {
+    let first = |line: &str| line.chars().enumerate().find(|(_, c)| is_unseen(*c));
+    let lines = text.lines().enumerate().filter_map(|(number, line)| first(line).map(|found| (number + 1, found)));
+    let problem = |(line, (before, c))| {
+        let at = At { line, column: before + 1 };
+        Problem::new("E111", unseen_message(c)).at(place(file, text, at)).help(UNSEEN_HELP)
     };
-    if let Some(c) = text.chars().find(bad) {
-        report(at, "E111", format!("control character U+{:04X}", u32::from(c)), "take the character out");
+    lines.take(TOLD).map(problem).collect()
+}
+
+/// A place in the file whose excerpt shows no secret that somebody wrote into it, and every character.
+pub fn place(file: &Path, text: &str, at: At) -> Place {
+    let mut place = Place::within(file, text, at.line, at.column);
+    let seen = |c: char| if is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
+    place.excerpt = place.excerpt.map(|line| without_secrets(&line).chars().map(seen).collect());
+    place
+}
+
+/// What a message has in the place of a secret.
+pub const HIDDEN: &str = "***";
+
+/// A line without the values of keys that sound like a secret, and without what stands before the host of a URL.
+fn without_secrets(line: &str) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for part in line.split_inclusive([',', '{', '}']) {
+        let (value, end) = match part.char_indices().next_back() {
+            Some((at, ',' | '{' | '}')) => part.split_at(at),
+            _ => (part, ""),
+        };
+        match value.split_once(':') {
+            // A secret may have any character, so nobody knows where it ends.
+            Some((key, value)) if sounds_secret(key) && !is_reference(value) => {
+                return format!("{shown}{key}: {HIDDEN}");
+            }
+            _ => shown.push_str(&without_user(value)),
+        }
+        shown.push_str(end);
+    }
+    shown
+}
+
+pub fn is_reference(value: &str) -> bool {
+    let value = value.trim().trim_matches(['"', '\'']);
+    let variable = value.strip_prefix("${").is_some_and(|rest| rest.find('}') == Some(rest.len() - 1));
+    value.is_empty() || variable || ["env:", "file:"].iter().any(|start| value.starts_with(start))
+}
+
+/// Keys whose value nobody should see.
+pub fn sounds_secret(key: &str) -> bool {
+    let key = key.trim().to_ascii_lowercase();
+    ["secret", "password", "token", "access_key", "account_key", "sas", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
+        && !key.ends_with("_uri")
+        && !key.ends_with("_file")
+}
+
+/// A text whose URL, if there is one, has neither user nor password.
+pub fn without_user(written: &str) -> String {
+    match written.split_once("://").and_then(|(scheme, rest)| rest.rsplit_once('@').map(|(_, host)| (scheme, host))) {
+        Some((scheme, host)) => format!("{scheme}://***@{host}"),
+        None => written.to_owned(),
     }
 }
 
@@ -204,6 +343,7 @@ enum Raw {
 fn located(raw: Spanned<Raw>, source: &str) -> Node {
     let place = at(raw.referenced);
     let written = written(raw.defined, source);
+    let tag = tag(raw.defined, source);
     let scalar = |text: String, plain| {
         // Only the file itself says how a number was written (`1.10`) and whether a text was quoted.
         let quoted = written.is_some_and(|written| written.starts_with(['"', '\'', '|', '>']));
@@ -211,7 +351,7 @@ fn located(raw: Spanned<Raw>, source: &str) -> Node {
             (false, Some(written)) if plain != Plain::Text => written.to_owned(),
             _ => text,
         };
-        Value::Scalar(Scalar { text, quoted, plain })
+        Value::Scalar(Scalar { text, quoted, plain, tag: tag.map(str::to_owned) })
     };
     let value = match raw.value {
         Raw::Null => Value::Null,
@@ -221,12 +361,25 @@ fn located(raw: Spanned<Raw>, source: &str) -> Node {
         Raw::List(items) => Value::List(items.into_iter().map(|item| located(item, source)).collect()),
         Raw::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
-                (Key { at: at(key.referenced), name: key.value }, located(value, source))
+                let key = Key { at: at(key.referenced), name: key.value };
+                let mut value = located(value, source);
+                // A block stands where its key does, not where its first line does.
+                if matches!(value.value, Value::Map(_) | Value::List(_)) && value.at.line > key.at.line {
+                    value.at = key.at;
+                }
+                (key, value)
             };
             Value::Map(entries.into_iter().map(entry).collect())
         }
     };
     Node { at: place, value }
+}
+
+/// The tag that stands before a value, in its line.
+fn tag(location: Location, source: &str) -> Option<&str> {
+    let before = source.get(..usize::try_from(location.span().byte_offset()?).ok()?)?;
+    let line = before.rsplit('\n').next()?;
+    line.split_whitespace().next_back().filter(|word| word.starts_with('!'))
 }
 
 fn written(location: Location, source: &str) -> Option<&str> {

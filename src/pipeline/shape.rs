@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::pipeline::environment::{Environment, ReferenceError, substitute};
-use crate::pipeline::node::{At, Key, Node, Plain, Scalar, Value};
+use crate::pipeline::node::{At, HIDDEN, Key, Node, Plain, Scalar, TOLD, Value, is_reference, sounds_secret};
 use crate::problem::nearest;
 
 /// A problem before it knows its file.
@@ -72,29 +72,40 @@ impl<'a> Shaping<'a> {
         let known = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let mut map = Map::new();
+        let mut meant = Vec::new();
         for (key, value) in entries {
             let place = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
             match known.and_then(|known| known.get(&key.name)).or(others) {
                 Some(schema) => drop(map.insert(key.name.clone(), self.node(value, schema, &place))),
-                None => self.unknown(key, known),
+                None => meant.extend(self.unknown(key, known)),
             }
         }
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            if !map.contains_key(name) {
-                let whole = if path.is_empty() { "the pipeline".to_owned() } else { format!("`{path}`") };
-                self.found.push(Found::new(at, "E106", format!("{whole} needs `{name}`")));
+            // A key that is there under a wrong name has been told.
+            if map.contains_key(name) || meant.contains(&name) {
+                continue;
             }
+            let whole = whole(path);
+            self.found.push(if path.is_empty() && name == "version" {
+                Found::new(at, "E114", format!("{whole} needs `version`")).help("write `version: 1` first")
+            } else {
+                Found::new(at, "E106", format!("{whole} needs `{name}`"))
+            });
         }
         Json::Object(map)
     }
 
-    fn unknown(&mut self, key: &Key, known: Option<&Map<String, Json>>) {
+    /// Tells an unknown key, and gives the one that was probably meant.
+    fn unknown<'s>(&mut self, key: &Key, known: Option<&'s Map<String, Json>>) -> Option<&'s str> {
         let found = Found::new(key.at, "E105", format!("unknown key `{}`", key.name));
         let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        self.found.push(match nearest(&key.name, names.iter().copied()) {
+        let told = self.found.len() < TOLD;
+        let near = told.then(|| nearest(&key.name, names.iter().copied())).flatten();
+        self.found.push(match near {
             Some(name) => found.help(format!("did you mean `{name}`?")),
             None => found.help(format!("known here: {}", names.join(", "))),
         });
+        near
     }
 
     fn list(&mut self, items: &[Node], schema: &'a Json, path: &str) -> Json {
@@ -107,6 +118,7 @@ impl<'a> Shaping<'a> {
         let text = match substitute(&scalar.text, self.environment) {
             Ok(text) => text,
             Err(error) => {
+                let error = if hides(path, &scalar.text) { ReferenceError::Literal } else { error };
                 let found = Found::new(node.at, error.code(), format!("`{path}`: {error}"));
                 let hint = matches!(error, ReferenceError::NotSet(_));
                 self.found.push(if hint { found.help("set it, or write ${NAME:-default}") } else { found });
@@ -132,13 +144,16 @@ impl<'a> Shaping<'a> {
             return self.wrong(node, schema, path);
         }
         // `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted. A whole number
-        // is the same text to every reader.
-        let whole = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+        // is the same text to every reader, except where a secret should not have been written at all.
+        let whole = !hides(path, &text) && text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
         if !scalar.quoted && !replaced && !whole && (scalar.plain != Plain::Text || looks_boolean(&text)) {
-            self.found.push(
+            self.found.push(if hides(path, &text) {
+                let error = ReferenceError::Literal;
+                Found::new(node.at, error.code(), format!("`{path}`: {error}"))
+            } else {
                 Found::new(node.at, "E113", format!("`{path}` is a text, but `{text}` unquoted is not read as one"))
-                    .help(format!("quote this value: \"{text}\"")),
-            );
+                    .help(format!("quote this value: \"{text}\""))
+            });
         }
         Json::String(text)
     }
@@ -183,9 +198,13 @@ impl<'a> Shaping<'a> {
             .is_some_and(|value| low.is_none_or(|low| value >= low) && high.is_none_or(|high| value <= high));
         if !within {
             let limit = |bound: Option<f64>| bound.map(|bound| format!("{bound}")).unwrap_or_default();
-            let code = if path == "version" { "E114" } else { "E106" };
-            let message = format!("`{path}` must be {}..{}, got {value}", limit(low), limit(high));
-            self.found.push(Found::new(node.at, code, message));
+            self.found.push(if path == "version" {
+                let message = format!("version {value} of the pipeline file, this program knows {}", limit(high));
+                Found::new(node.at, "E114", message).help("use the program that the file was written for")
+            } else {
+                let message = format!("`{path}` must be {}..{}, got {value}", limit(low), limit(high));
+                Found::new(node.at, "E106", message)
+            });
             return Json::Null;
         }
         Json::Number(exact)
@@ -201,12 +220,22 @@ impl<'a> Shaping<'a> {
             _ => "text",
         };
         let got = match &node.value {
+            Value::Scalar(scalar) if hides(path, &scalar.text) => format!("`{HIDDEN}`"),
             Value::Scalar(scalar) => format!("`{}`", scalar.text),
             _ => node.kind().to_owned(),
         };
-        self.found.push(Found::new(node.at, "E106", format!("`{path}` must be {wanted}, got {got}")));
+        self.found.push(Found::new(node.at, "E106", format!("{} must be {wanted}, got {got}", whole(path))));
         Json::Null
     }
+}
+
+/// Whether a value is a secret that somebody wrote into the file.
+fn hides(path: &str, text: &str) -> bool {
+    sounds_secret(path.rsplit('.').next().unwrap_or(path)) && !is_reference(text)
+}
+
+fn whole(path: &str) -> String {
+    if path.is_empty() { "the pipeline".to_owned() } else { format!("`{path}`") }
 }
 
 fn is_param(path: &str) -> bool {

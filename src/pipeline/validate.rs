@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::{Calendar, PeriodUnit};
 use crate::pipeline::environment::Environment;
-use crate::pipeline::node::{At, Node};
+use crate::pipeline::node::{At, Node, TOLD};
 use crate::pipeline::shape::{Found, shaped};
 use crate::pipeline::spec::{CalendarSpec, EngineSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
 use crate::pipeline::{Engine, Param, Pipeline, node, parse};
@@ -41,7 +41,10 @@ impl Pipeline {
     pub fn parse(file: &Path, bytes: &[u8], environment: &Environment) -> Result<Self, Problems> {
         let (root, text) = node::read(file, bytes)?;
         let (json, found) = shaped(&root, &schema(), environment);
-        let placed = |found: Vec<Found>| found.into_iter().map(|found| place(file, &text, found)).collect::<Vec<_>>();
+        let placed = |mut found: Vec<Found>| {
+            found.sort_by_key(|found| (found.at.line, found.at.column));
+            found.into_iter().take(TOLD).map(|found| place(file, &text, found)).collect::<Vec<_>>()
+        };
         Problems::none_or(placed(found), ())?;
         let spec: Spec = serde_json::from_value(json.clone())
             .map_err(|error| Problem::new("E106", format!("not a pipeline: {error}")).at(Place::file(file)))?;
@@ -56,9 +59,12 @@ impl Pipeline {
 }
 
 fn place(file: &Path, text: &str, found: Found) -> Problem {
-    let mut problem =
-        Problem::new(found.code, found.message).at(Place::within(file, text, found.at.line, found.at.column));
+    let mut problem = Problem::new(found.code, found.message).at(node::place(file, text, found.at));
     problem.help = found.help;
+    // A secret may stand on another line than its key; then its line cannot be shown at all.
+    if let Some(place) = problem.place.as_mut().filter(|_| found.code == "E117") {
+        place.excerpt = place.excerpt.take().filter(|line| line.contains(node::HIDDEN));
+    }
     problem
 }
 
@@ -153,7 +159,8 @@ impl Validator<'_> {
         let Some(zone) = named_zone(&spec.time_zone) else {
             let problem =
                 self.problem(&["calendar", "time_zone"], "E123", format!("unknown time zone `{}`", spec.time_zone));
-            let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+            let names: Vec<String> =
+                jiff::tz::db().available().map(|name| name.to_string()).filter(|name| is_zone_name(name)).collect();
             if let Some(near) = nearest(&spec.time_zone, names.iter().map(String::as_str)) {
                 problem.help = Some(format!("did you mean `{near}`?"));
             } else {
@@ -208,7 +215,9 @@ impl Validator<'_> {
 
     /// Notes a problem at the deepest part of the path that is in the file.
     fn problem(&mut self, path: &[&str], code: &'static str, message: impl Into<String>) -> &mut Found {
-        let at = self.at(path);
+        // What is not told needs no place, and looking for one takes time.
+        let nowhere = At { line: usize::MAX, column: 0 };
+        let at = if self.found.len() < TOLD { self.at(path) } else { nowhere };
         self.found.push(Found::new(at, code, message));
         let last = self.found.len() - 1;
         #[expect(clippy::indexing_slicing, reason = "it was pushed a line above")]
@@ -269,7 +278,11 @@ impl Validator<'_> {
 /// A zone by its full IANA name; abbreviations and offsets are not zones.
 fn named_zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
-    (name.contains('/') || name == "UTC").then_some(zone)
+    is_zone_name(name).then_some(zone)
+}
+
+fn is_zone_name(name: &str) -> bool {
+    name.contains('/') || name == "UTC"
 }
 
 fn param(spec: ParamSpec) -> Result<Param, &'static str> {

@@ -9,6 +9,7 @@
 
 mod fixtures;
 mod mail;
+mod pipeline_file;
 mod program;
 mod publication;
 mod report;

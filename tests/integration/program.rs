@@ -235,7 +235,11 @@ async fn an_input_replaced_during_the_run_is_named_and_nothing_is_published() {
             let environment = place.environment.clone();
             let ended = tokio::task::spawn_blocking(move || project.run_with(&environment)).await.expect("runs");
             if ended.code == 0 {
-                assert!(nth > 2, "read {} times, fault at {nth}: {ended:?}", server.count(&Method::GET, "part.parquet"));
+                assert!(
+                    nth > 2,
+                    "read {} times, fault at {nth}: {ended:?}",
+                    server.count(&Method::GET, "part.parquet")
+                );
                 break;
             }
             assert_eq!(ended.code, 75, "GET {nth}: {ended:?}");

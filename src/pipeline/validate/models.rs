@@ -68,13 +68,14 @@ impl Validator<'_> {
         let columns = self.columns(&["models", "marts", &name, "columns"], &spec.columns);
         let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         if spec.grain.is_empty() {
+            let path = ["models", "marts", &name, "grain"];
             self.problem(&path, "E210", format!("mart `{name}` needs a grain: rows without one have no order")).help =
                 Some("list the columns that identify a row".to_owned());
         }
         self.known_columns(&["models", "marts", &name, "grain"], &spec.grain, &known);
         self.known_columns(&["models", "marts", &name, "ratios"], &spec.ratios, &known);
         if let Some(period) = &spec.period {
-            self.known_columns(&["models", "marts", &name], std::slice::from_ref(period), &known);
+            self.known_columns(&["models", "marts", &name, "period"], std::slice::from_ref(period), &known);
         }
         Mart {
             name,

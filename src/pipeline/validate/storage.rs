@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{Validator, normal};
 use crate::pipeline::environment;
+use crate::pipeline::node::{sounds_secret, without_user};
 use crate::pipeline::spec::StorageSpec;
 use crate::pipeline::{Storage, Text};
 
@@ -34,7 +35,7 @@ impl Validator<'_> {
         }
         let url = if written.contains("://") { Url::parse(written).ok() } else { folder_url(&self.directory, written) };
         let Some(mut url) = url.filter(|url| SCHEMES.contains(&url.scheme()) || url.scheme() == "memory") else {
-            let message = format!("`{}` is no URL of a store", without_password(written));
+            let message = format!("`{}` is no URL of a store", without_user(written));
             self.problem(path, "E106", message).help =
                 Some("use a folder, or file://, s3://, gs://, az://, abfss://, https://".to_owned());
             return None;
@@ -55,7 +56,7 @@ impl Validator<'_> {
         for (key, value) in specs {
             let path = ["storage", "options", &key];
             let reference = value.starts_with("env:") || value.starts_with("file:");
-            if !reference && !is_secret(&key) {
+            if !reference && !sounds_secret(&key) {
                 options.insert(key, Text::Plain(value));
                 continue;
             }
@@ -68,16 +69,6 @@ impl Validator<'_> {
     }
 }
 
-/// Options whose value nobody should see.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["secret", "password", "token", "access_key", "account_key", "sas", "credential"]
-        .iter()
-        .any(|word| key.contains(word))
-        && !key.ends_with("_uri")
-        && !key.ends_with("_file")
-}
-
 pub(super) fn folder_url(directory: &Path, folder: &str) -> Option<Url> {
     Url::from_directory_path(normal(&directory.join(folder))).ok()
 }
@@ -86,11 +77,4 @@ fn overlap(one: &Url, other: &Url) -> bool {
     let place = |url: &Url| format!("{}://{}{}", url.scheme(), url.authority(), url.path());
     let (one, other) = (place(one), place(other));
     one.starts_with(&other) || other.starts_with(&one)
-}
-
-fn without_password(written: &str) -> String {
-    match written.split_once("://").and_then(|(scheme, rest)| rest.split_once('@').map(|(_, host)| (scheme, host))) {
-        Some((scheme, host)) => format!("{scheme}://***@{host}"),
-        None => written.to_owned(),
-    }
 }
