@@ -136,7 +136,7 @@ fn control_columns(pipeline: &Pipeline) -> Vec<Problem> {
             let at = |problem: Problem| problem.at(crate::problem::Place::file(&pipeline.file));
             match crate::controls::Sum::parse(&side.sum) {
                 Err(error) => {
-                    problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name))))
+                    problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name))));
                 }
                 Ok(sum) => {
                     let named = sum.columns().chain(side.by.iter().chain(side.filter.keys()).map(String::as_str));

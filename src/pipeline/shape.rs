@@ -143,8 +143,10 @@ impl<'a> Shaping<'a> {
         if !allows(schema, "string") {
             return self.wrong(node, schema, path);
         }
-        // `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted.
-        if !scalar.quoted && !replaced && (scalar.plain != Plain::Text || looks_boolean(&text)) {
+        // `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted. A whole number
+        // is the same text to every reader.
+        let whole = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+        if !scalar.quoted && !replaced && !whole && (scalar.plain != Plain::Text || looks_boolean(&text)) {
             self.found.push(if hides(path, &text) {
                 let error = ReferenceError::Literal;
                 Found::new(node.at, error.code(), format!("`{path}`: {error}"))

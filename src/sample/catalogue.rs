@@ -145,7 +145,7 @@ impl Catalogue {
         let landed = unit * dice.between(4, 9) / 100;
         // Some begin only in the middle of the shop's time: what was sold before has no cost.
         let late = product % STRIDE == 41;
-        let valid_from = if late { (horizon.first + horizon.end) / 2 } else { horizon.first - 200 };
+        let valid_from = if late { i32::midpoint(horizon.first, horizon.end) } else { horizon.first - 200 };
         let currency = if product % 5 == 2 { Currency::Usd } else { Currency::Eur };
         Cost { valid_from, unit, landed, currency }
     }

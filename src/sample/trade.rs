@@ -98,7 +98,7 @@ impl Trade {
         }
         self.spoil_order(shop, order, files);
         self.spoil_lines(shop, order, month.first, files);
-        self.follow(shop, &judged, consequences);
+        self.follow(shop, &judged, &consequences);
     }
 
     /// The second edition edits some orders of the last month: more shipping, and a total that says so.
@@ -189,7 +189,7 @@ impl Trade {
     }
 
     /// Posts what follows an order, and keeps its rows for their months.
-    fn follow(&mut self, shop: &Shop, judged: &Judged<'_>, after: Consequences) {
+    fn follow(&mut self, shop: &Shop, judged: &Judged<'_>, after: &Consequences) {
         for refund in after.refunds.iter().chain(&stray_refunds(judged.order)) {
             self.keep_refund(shop, judged, refund);
         }
