@@ -11,6 +11,9 @@ use serde_json::Value;
 use tieout::pipeline::{Environment, Pipeline, schema};
 use tieout::problem::Problems;
 
+/// Longer than this is a hang, on however busy a machine.
+const HANGS: Duration = Duration::from_mins(1);
+
 const REFERENCE: &str = "pipelines/reference.yaml";
 const INVALID: &str = "tests/fixtures/pipelines/invalid";
 /// What the fixtures' secrets hold; no message may show it.
@@ -126,7 +129,7 @@ proptest! {
         }
         let start = Instant::now();
         let read = Pipeline::parse(Path::new(REFERENCE), &bytes, &environment());
-        prop_assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        prop_assert!(start.elapsed() < HANGS, "{:?}", start.elapsed());
         let shown = match &read {
             Ok(pipeline) => format!("{pipeline:?}"),
             Err(problems) => format!("{problems}{problems:?}"),
@@ -150,7 +153,7 @@ fn a_file_with_very_many_problems_is_refused_quickly_and_briefly() {
         let start = Instant::now();
         let problems = Pipeline::parse(Path::new(REFERENCE), file.as_bytes(), &environment()).expect_err("wrong");
         assert!(problems.0.len() <= 100, "{}", problems.0.len());
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < HANGS, "{:?}", start.elapsed());
     }
 }
 
