@@ -52,7 +52,7 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
                 ended = waiting => ended.ok(),
                 () = stop_signal(invocation) => {
                     let _ = writeln!(std::io::stderr(), "stopped by a signal; nothing was published");
-                    invocation.scratch_goes();
+                    invocation.stopping.clean();
                     // Threads that are deep in a query would hold the process for as long as the query takes.
                     #[expect(clippy::disallowed_methods, reason = "this is main")]
                     std::process::exit(i32::from(Exit::TryLater as u8));

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -34,12 +34,6 @@ impl Invocation {
         format!("{time}-{}", crate::warehouse::output::hex(bits))
     }
 
-    /// Removes this run's scratch folder when the process ends in the middle.
-    pub fn scratch_goes(&self) {
-        let folder = self.temporary.join(format!("tieout-{}", self.run_id()));
-        drop(fs::remove_dir_all(folder));
-    }
-
     /// All random bits, as text.
     #[must_use]
     pub fn nonce(&self) -> String {
@@ -52,6 +46,8 @@ impl Invocation {
 #[derive(Clone, Debug, Default)]
 pub struct Stopping {
     critical: Arc<AtomicUsize>,
+    /// What has to go when the process ends in the middle.
+    scratch: Arc<Mutex<Option<PathBuf>>>,
 }
 
 impl Stopping {
@@ -60,6 +56,13 @@ impl Stopping {
     pub fn wait(&self) -> Critical {
         self.critical.fetch_add(1, Ordering::SeqCst);
         Critical(self.clone())
+    }
+
+    /// Removes the scratch folder of a run that is stopped in the middle.
+    pub fn clean(&self) {
+        let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // What cannot be removed now is only temporary files.
+        drop(scratch.map(fs::remove_dir_all));
     }
 
     #[must_use]
@@ -83,16 +86,17 @@ impl Drop for Critical {
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A new folder inside `parent`.
+    /// A new folder inside `parent`, which `stopping` knows of.
     ///
     /// # Errors
     /// When it cannot be made (exit 74).
-    pub fn new(parent: &Path, run_id: &str) -> Result<Self, Failure> {
+    pub fn new(parent: &Path, run_id: &str, stopping: &Stopping) -> Result<Self, Failure> {
         let folder = parent.join(format!("tieout-{run_id}"));
         fs::create_dir_all(&folder).map_err(|error| {
             let why = format!("error[E510]: scratch folder `{}` cannot be made: {error}", folder.display());
             Failure::new(Exit::Resources, why)
         })?;
+        *stopping.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.clone());
         Ok(Self(folder))
     }
 

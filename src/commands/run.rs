@@ -79,7 +79,7 @@ impl Run<'_> {
             return self.nothing_due(head).await;
         }
         let scratch_parent = self.project.pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
-        let scratch = Scratch::new(scratch_parent, &self.run_id)?;
+        let scratch = Scratch::new(scratch_parent, &self.run_id, &self.invocation.stopping)?;
         let built = self.build(&inputs, &scratch).await;
         // An input that changed explains whatever else went wrong.
         self.changed.check()?;

@@ -58,10 +58,10 @@ impl BuildError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Model { source, .. } => engine_exit(source),
+            Self::Model { source, .. } | Self::Source(SourceError::Read { source, .. }) => engine_exit(source),
             Self::Engine(source) => engine_exit(source),
             Self::Definition(_) => Exit::Definition,
-            Self::Source(SourceError::Contract(_) | SourceError::Read { .. }) => Exit::InputContract,
+            Self::Source(SourceError::Contract(_)) => Exit::InputContract,
             Self::Source(SourceError::Fetch { .. }) | Self::Write(_) => Exit::Unreachable,
             Self::Binding(_) => Exit::Internal,
         }
