@@ -3,20 +3,15 @@
 //! One pass reads any document into [`Node`]s, so that everything wrong with the file can be told at once and in its
 //! place, and not only the first thing a typed reader trips over.
 
-use std::fmt;
-use std::path::Path;
+mod tree;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
-use serde_yaml::{Location, Spanned};
-
-use crate::problem::{Place, Problem, Problems};
+use crate::pipeline::page::Found;
 
 /// A larger pipeline file is a mistake.
-const LIMIT: usize = 1 << 20;
+pub const LIMIT: usize = 1 << 20;
 
 /// A position in the file, counted from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct At {
     pub line: usize,
     pub column: usize,
@@ -46,6 +41,8 @@ pub struct Scalar {
     pub quoted: bool,
     /// What an unquoted scalar means by YAML's own rules.
     pub plain: Plain,
+    /// First and last line it is written on, which is not where an alias stands for it.
+    pub lines: (usize, usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,223 +84,94 @@ impl Node {
     }
 }
 
-/// Reads a document into a tree.
+/// Reads a document into a tree. What can be told together is; the tree is there when it could be read to its end.
+///
+/// Too large (E109), no UTF-8 (E101), nothing in it (E102), characters that no text may have (E111), no YAML or tabs
+/// (E103), keys given twice (E104), several documents (E107), too deep or expanding too far (E108), tags (E110), merge
+/// keys (E112).
+pub fn read(text: &str) -> (Option<Node>, Vec<Found>) {
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return (None, vec![Found::whole("E102", "the file is empty")]);
+    }
+    // Before the parser, which takes a NUL for the end of the file.
+    let found = forbidden(text);
+    if !found.is_empty() {
+        return (None, found);
+    }
+    if let Some(tab) = tab(text) {
+        return (None, vec![tab]);
+    }
+    let (node, mut found) = tree::build(text);
+    if let Some(node) = &node {
+        escaped(node, "", &mut found);
+    }
+    (node, found)
+}
+
+/// The text of a file.
 ///
 /// # Errors
-/// What keeps it from being one document: no UTF-8 (E101), nothing in it (E102), a tab (E103), too deep or too large
-/// (E108, E109), tags (E110), merge keys (E112), several documents (E107), or any other syntax (E103). Keys given twice
-/// (E104) and control characters (E111) are told together.
-pub fn read(file: &Path, bytes: &[u8]) -> Result<(Node, String), Problems> {
-    let whole = |code, message: String| Problem::new(code, message).at(Place::file(file));
+/// When there is too much of it (E109), or it is no UTF-8 (E101).
+pub fn text(bytes: &[u8]) -> Result<&str, Found> {
     if bytes.len() > LIMIT {
-        return Err(whole("E109", format!("the file has {} bytes, more than {LIMIT}", bytes.len())).into());
+        return Err(Found::whole("E109", format!("the file is larger than {LIMIT} bytes")));
     }
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| whole("E101", format!("not UTF-8 at byte {}", error.valid_up_to())))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return Err(whole("E102", "the file is empty".to_owned()).into());
-    }
-    if let Some(problem) = tab(file, text) {
-        return Err(problem.into());
-    }
-    let options = serde_yaml::options! {
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::Error,
-        with_snippet: false,
-    };
-    let read: Spanned<Raw> =
-        serde_yaml::from_str_with_options(text, options).map_err(|error| syntax(file, text, &error))?;
-    let node = located(read, text);
-    let mut problems = Vec::new();
-    inspect(&node, &mut |at, code, message, help| {
-        let problem = Problem::new(code, message).at(Place::within(file, text, at.line, at.column));
-        problems.push(if help.is_empty() { problem } else { problem.help(help) });
-    });
-    Problems::none_or(problems, (node, text.to_owned()))
+        .map_err(|error| Found::whole("E101", format!("not UTF-8 at byte {}", error.valid_up_to())))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// YAML indents with spaces; a tab is seen before the parser trips over what follows it.
-fn tab(file: &Path, text: &str) -> Option<Problem> {
+fn tab(text: &str) -> Option<Found> {
     let indent = |line: &str| line.chars().take_while(|c| c.is_whitespace()).position(|c| c == '\t');
-    let (number, column) =
+    let (line, column) =
         text.lines().enumerate().find_map(|(number, line)| indent(line).map(|at| (number + 1, at + 1)))?;
-    let problem = Problem::new("E103", format!("tab used for indentation at {number}:{column}"));
-    Some(problem.at(Place::within(file, text, number, column)).help("indent with spaces"))
+    let message = format!("tab used for indentation at {line}:{column}");
+    Some(Found::new(At { line, column }, "E103", message).help("indent with spaces"))
 }
 
-fn syntax(file: &Path, text: &str, error: &serde_yaml::Error) -> Problem {
-    let message = error.without_snippet().render();
-    let message = message.lines().next().unwrap_or_default().to_owned();
-    let lower = message.to_lowercase();
-    let (code, help) = if lower.contains("merge key") {
-        ("E112", "write the keys out")
-    } else if lower.contains("multiple documents") || lower.contains("more than one document") {
-        ("E107", "one file holds one pipeline")
-    } else if lower.contains("budget") || lower.contains("alias") || lower.contains("depth") || lower.contains("recurs")
-    {
-        ("E108", "a pipeline file needs no deep nesting and no expanding aliases")
-    } else if lower.contains("tag") {
-        ("E110", "write the value without a tag")
-    } else {
-        ("E103", "")
+/// Characters that a reader of the file would not see, the first of each line.
+fn forbidden(text: &str) -> Vec<Found> {
+    let first = |(number, line): (usize, &str)| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let (index, c) = line.chars().enumerate().find(|(_, c)| is_forbidden(*c))?;
+        let message = format!("control character U+{:04X}", u32::from(c));
+        let at = At { line: number + 1, column: index + 1 };
+        Some(Found::new(at, "E111", message).help("take the character out"))
     };
-    let problem = Problem::new(code, format!("not readable as YAML: {message}"));
-    let problem = if help.is_empty() { problem } else { problem.help(help) };
-    match error.location().map(at) {
-        Some(at) if at.line > 0 => problem.at(Place::within(file, text, at.line, at.column)),
-        _ => problem.at(Place::file(file)),
-    }
+    text.split('\n').enumerate().filter_map(first).collect()
 }
 
-/// Keys given twice, and characters that no text in this file may have.
-fn inspect(node: &Node, report: &mut impl FnMut(At, &'static str, String, &str)) {
+/// The same characters, written as escapes.
+fn escaped(node: &Node, path: &str, found: &mut Vec<Found>) {
+    let mut check = |text: &str, at, path: &str| {
+        if let Some(c) = text.chars().find(|c| *c != '\n' && is_forbidden(*c)) {
+            let message = format!("control character U+{:04X} in `{path}`", u32::from(c));
+            found.push(Found::new(at, "E111", message).help("take the character out"));
+        }
+    };
     match &node.value {
         Value::Null => {}
-        Value::Scalar(scalar) => control(&scalar.text, node.at, report),
-        Value::List(items) => items.iter().for_each(|item| inspect(item, report)),
+        Value::Scalar(scalar) => check(&scalar.text, node.at, path),
+        Value::List(items) => {
+            items.iter().enumerate().for_each(|(index, item)| escaped(item, &format!("{path}[{index}]"), found));
+        }
         Value::Map(entries) => {
-            for (index, (key, value)) in entries.iter().enumerate() {
-                control(&key.name, key.at, report);
-                let earlier = entries.iter().take(index).find(|(other, _)| other.name == key.name);
-                if let Some((other, _)) = earlier {
-                    let lines = format!("(lines {} and {})", other.at.line, key.at.line);
-                    report(key.at, "E104", format!("key `{}` given twice {lines}", key.name), "keep one of them");
+            for (key, value) in entries {
+                let inner = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+                if key.name.chars().any(is_forbidden) {
+                    let message = format!("control character in a key of `{path}`");
+                    found.push(Found::new(key.at, "E111", message).help("take the character out"));
                 }
-                inspect(value, report);
+                escaped(value, &inner, found);
             }
         }
     }
 }
 
-fn control(text: &str, at: At, report: &mut impl FnMut(At, &'static str, String, &str)) {
-    let bad = |c: &char| {
-        let bidi = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
-        bidi || (c.is_control() && !matches!(c, '\n' | '\t'))
-    };
-    if let Some(c) = text.chars().find(bad) {
-        report(at, "E111", format!("control character U+{:04X}", u32::from(c)), "take the character out");
-    }
-}
-
-fn at(location: Location) -> At {
-    let number = |number: u64| usize::try_from(number).unwrap_or(0);
-    At { line: number(location.line()), column: number(location.column()) }
-}
-
-/// A node as the reader gives it, before its text is taken from the file.
-enum Raw {
-    Null,
-    Boolean(bool),
-    Number(String),
-    Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-fn located(raw: Spanned<Raw>, source: &str) -> Node {
-    let place = at(raw.referenced);
-    let written = written(raw.defined, source);
-    let scalar = |text: String, plain| {
-        // Only the file itself says how a number was written (`1.10`) and whether a text was quoted.
-        let quoted = written.is_some_and(|written| written.starts_with(['"', '\'', '|', '>']));
-        let text = match (quoted, written) {
-            (false, Some(written)) if plain != Plain::Text => written.to_owned(),
-            _ => text,
-        };
-        Value::Scalar(Scalar { text, quoted, plain })
-    };
-    let value = match raw.value {
-        Raw::Null => Value::Null,
-        Raw::Boolean(value) => scalar(value.to_string(), Plain::Boolean(value)),
-        Raw::Number(text) => scalar(text, Plain::Number),
-        Raw::Text(text) => scalar(text, Plain::Text),
-        Raw::List(items) => Value::List(items.into_iter().map(|item| located(item, source)).collect()),
-        Raw::Map(entries) => {
-            let entry = |(key, value): (Spanned<String>, Spanned<Raw>)| {
-                (Key { at: at(key.referenced), name: key.value }, located(value, source))
-            };
-            Value::Map(entries.into_iter().map(entry).collect())
-        }
-    };
-    Node { at: place, value }
-}
-
-fn written(location: Location, source: &str) -> Option<&str> {
-    let span = location.span();
-    let start = usize::try_from(span.byte_offset()?).ok()?;
-    let length = usize::try_from(span.byte_len()?).ok()?;
-    source.get(start..start.checked_add(length)?).map(str::trim)
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyNode)
-    }
-}
-
-struct AnyNode;
-
-impl<'de> Visitor<'de> for AnyNode {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
-        Raw::deserialize(deserializer)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
-        Ok(Raw::Boolean(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.to_string()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.to_string()))
-    }
-
-    fn visit_i128<E: Error>(self, value: i128) -> Result<Raw, E> {
-        Ok(Raw::Number(value.to_string()))
-    }
-
-    fn visit_u128<E: Error>(self, value: u128) -> Result<Raw, E> {
-        Ok(Raw::Number(value.to_string()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Raw, E> {
-        Ok(Raw::Number(value.to_string()))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Raw::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Raw::Map(map))
-    }
+/// Control characters, and those that change the order in which text is shown.
+pub fn is_forbidden(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || (c.is_control() && c != '\t')
 }

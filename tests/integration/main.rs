@@ -3,6 +3,7 @@
 
 mod fixtures;
 mod mail;
+mod pipeline_file;
 mod report;
 mod tidy;
 mod warehouse;

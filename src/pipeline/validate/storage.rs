@@ -6,7 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use super::{Validator, normal};
-use crate::pipeline::environment;
+use crate::pipeline::page::is_secret;
 use crate::pipeline::spec::StorageSpec;
 use crate::pipeline::{Storage, Text};
 
@@ -59,30 +59,20 @@ impl Validator<'_> {
                 options.insert(key, Text::Plain(value));
                 continue;
             }
-            match environment::secret(&value, &self.directory, self.environment) {
-                Ok(secret) => drop(options.insert(key, Text::Secret(secret))),
-                Err(error) => drop(self.problem(&path, error.code(), format!("`{key}`: {error}"))),
+            if let Some(secret) = self.secret(&path, &value) {
+                options.insert(key, Text::Secret(secret));
             }
         }
         options
     }
 }
 
-/// Options whose value nobody should see.
-fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    ["secret", "password", "token", "access_key", "account_key", "sas", "credential"]
-        .iter()
-        .any(|word| key.contains(word))
-        && !key.ends_with("_uri")
-        && !key.ends_with("_file")
-}
-
 pub(super) fn folder_url(directory: &Path, folder: &str) -> Option<Url> {
     Url::from_directory_path(normal(&directory.join(folder))).ok()
 }
 
-fn overlap(one: &Url, other: &Url) -> bool {
+/// Whether one contains the other.
+pub(super) fn overlap(one: &Url, other: &Url) -> bool {
     let place = |url: &Url| format!("{}://{}{}", url.scheme(), url.authority(), url.path());
     let (one, other) = (place(one), place(other));
     one.starts_with(&other) || other.starts_with(&one)
