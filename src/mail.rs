@@ -12,7 +12,7 @@ mod smtp;
 pub use deliver::{Delivered, DeliveryReport, OutboxEntry, Status, deliver, deliver_one};
 pub use ledger::{Created, Ledger, LedgerError, Recipient, State};
 pub use message::build;
-pub use transport::{Envelope, Outcome, Timeouts, Transport, send};
+pub use transport::{Envelope, Outcome, Timeouts, Transport, reach, send};
 
 use std::time::Duration;
 

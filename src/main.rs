@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
-use tieout::commands::invocation::Invocation;
+use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
 use tieout::error::{Exit, Failure};
 use tieout::{pipeline, telemetry};
@@ -61,13 +61,17 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         })
     });
     workers.shutdown_background();
-    ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above")))
+    ended.unwrap_or_else(|| {
+        Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above"))
+    })
 }
 
 async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     let json = cli.output == OutputFormat::Json;
     match &cli.verb {
-        Verb::Run(args) => run::run(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
+        Verb::Run(args) => {
+            Box::pin(run::run(args, invocation)).await.map(|outcome| (print(&outcome, json), outcome.exit()))
+        }
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
@@ -89,6 +93,7 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it ends every arm of a match on results")]
 fn done(text: String) -> Result<Said, Failure> {
     Ok((text, Exit::Done))
 }
@@ -108,7 +113,8 @@ fn said(failure: &Failure, output: OutputFormat) -> String {
 
 /// The only place where environment, clock and randomness are read.
 fn invocation() -> Invocation {
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let random: u128 = rand::random();
     Invocation {
         environment: environment.collect(),
@@ -117,7 +123,7 @@ fn invocation() -> Invocation {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         temporary: std::env::temp_dir(),
         progress: telemetry::Progress::new(),
-        stopping: Default::default(),
+        stopping: Stopping::default(),
     }
 }
 

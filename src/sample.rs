@@ -5,6 +5,12 @@
 //! writes `truth.json`: what the ledger must come to, per basis, period, channel and line, and how much there is of
 //! each kind of dirt. Rows are made and written one chunk at a time, so that memory does not grow with the orders, and
 //! every month's streams have dice of their own, so that the same options give the same bytes on any machine.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "counts and days of a generated shop are small by construction"
+)]
 
 mod aftermath;
 mod catalogue;
@@ -154,7 +160,7 @@ pub async fn write(options: SampleOptions, location: &Location) -> Result<Summar
     let mut written = Written::new();
     shop.write_references(location, &mut trade.truth, &mut written).await?;
     for month in &shop.horizon.months {
-        let mut files = Files::begin(location, MONTHLY, Some(&month.label))?;
+        let mut files = Files::begin(location, MONTHLY, Some(&month.label));
         shop.write_spend_of(month, &mut files, &mut trade.truth);
         trade.write_month(&shop, month, &mut files).await?;
         note(&mut written, &month.label, files.end().await?);
@@ -183,7 +189,7 @@ impl Shop {
         truth: &mut Truth,
         written: &mut Written,
     ) -> Result<(), SampleError> {
-        let mut files = Files::begin(location, &[Stream::ProductCosts, Stream::FxRates], None)?;
+        let mut files = Files::begin(location, &[Stream::ProductCosts, Stream::FxRates], None);
         for row in &self.catalogue.rows {
             self.write_cost(&mut files, row);
             self.note_cost(truth, row);

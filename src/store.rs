@@ -11,6 +11,7 @@
 
 mod clients;
 pub mod create;
+mod durable;
 mod error;
 pub mod listing;
 pub mod pinned;

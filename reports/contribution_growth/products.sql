@@ -8,7 +8,7 @@ with products as (
     from product_contribution_monthly
     where period = $period
         and basis = 'cohort'
-        and sku is not null
+        and sku not in ('none', 'unknown')
     group by sku
 ),
 

@@ -5,12 +5,12 @@ with totals as (
     select
         channel_contribution_monthly.period as period,
         channel_contribution_monthly.basis as basis,
-        cast(sum(
+        cast(sum(cast(
             abs(channel_contribution_monthly.net_revenue - (channel_contribution_monthly.gross_sales + channel_contribution_monthly.discounts + channel_contribution_monthly.platform_discounts + channel_contribution_monthly.shipping_income + channel_contribution_monthly.returns + channel_contribution_monthly.allowances + channel_contribution_monthly.refunded_shipping + channel_contribution_monthly.cancellations + channel_contribution_monthly.chargebacks))
             + abs(channel_contribution_monthly.contribution_1 - (channel_contribution_monthly.net_revenue + channel_contribution_monthly.product_cost + channel_contribution_monthly.landed_cost + channel_contribution_monthly.cost_recovered + channel_contribution_monthly.write_downs))
             + abs(channel_contribution_monthly.contribution_2 - (channel_contribution_monthly.contribution_1 + channel_contribution_monthly.carrier_cost + channel_contribution_monthly.handling_cost + channel_contribution_monthly.return_logistics + channel_contribution_monthly.payment_fees + channel_contribution_monthly.marketplace_fees))
             + abs(channel_contribution_monthly.contribution_3 - (channel_contribution_monthly.contribution_2 + channel_contribution_monthly.media_spend + channel_contribution_monthly.media_credits + channel_contribution_monthly.affiliate_commission))
-        ) as decimal(24,4)) as broken,
+        as decimal(24,4))) as decimal(24,4)) as broken,
         cast(sum(channel_contribution_monthly.units) as decimal(24,4)) as units,
         cast(sum(channel_contribution_monthly.gross_sales) as decimal(24,4)) as gross_sales,
         cast(sum(channel_contribution_monthly.discounts) as decimal(24,4)) as discounts,

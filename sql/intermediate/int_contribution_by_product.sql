@@ -14,7 +14,7 @@ select
     rows.period as period,
     rows.sku as sku,
     rows.marketing_channel as marketing_channel,
-    coalesce(rows.units, 0) as units,
+    cast(coalesce(rows.units, 0) as decimal(20,0)) as units,
     cast(coalesce(rows.gross_sales, 0.0000) as decimal(24,4)) as gross_sales,
     cast(coalesce(rows.discounts, 0.0000) as decimal(24,4)) as discounts,
     cast(coalesce(rows.platform_discounts, 0.0000) as decimal(24,4)) as platform_discounts,

@@ -5,12 +5,12 @@ with totals as (
     select
         channel_contribution_daily.period as period,
         channel_contribution_daily.basis as basis,
-        cast(sum(
+        cast(sum(cast(
             abs(channel_contribution_daily.net_revenue - (channel_contribution_daily.gross_sales + channel_contribution_daily.discounts + channel_contribution_daily.platform_discounts + channel_contribution_daily.shipping_income + channel_contribution_daily.returns + channel_contribution_daily.allowances + channel_contribution_daily.refunded_shipping + channel_contribution_daily.cancellations + channel_contribution_daily.chargebacks))
             + abs(channel_contribution_daily.contribution_1 - (channel_contribution_daily.net_revenue + channel_contribution_daily.product_cost + channel_contribution_daily.landed_cost + channel_contribution_daily.cost_recovered + channel_contribution_daily.write_downs))
             + abs(channel_contribution_daily.contribution_2 - (channel_contribution_daily.contribution_1 + channel_contribution_daily.carrier_cost + channel_contribution_daily.handling_cost + channel_contribution_daily.return_logistics + channel_contribution_daily.payment_fees + channel_contribution_daily.marketplace_fees))
             + abs(channel_contribution_daily.contribution_3 - (channel_contribution_daily.contribution_2 + channel_contribution_daily.media_spend + channel_contribution_daily.media_credits + channel_contribution_daily.affiliate_commission))
-        ) as decimal(24,4)) as broken,
+        as decimal(24,4))) as decimal(24,4)) as broken,
         cast(sum(channel_contribution_daily.units) as decimal(24,4)) as units,
         cast(sum(channel_contribution_daily.gross_sales) as decimal(24,4)) as gross_sales,
         cast(sum(channel_contribution_daily.discounts) as decimal(24,4)) as discounts,

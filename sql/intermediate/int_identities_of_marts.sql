@@ -16,15 +16,6 @@ with marts as (
         'skus' as mart,
         int_products_totalled.*
     from int_products_totalled
-    union all by name
-    -- Rows of an unknown SKU are in the product mart too, under the SKU `unknown`.
-    select
-        'skus' as mart,
-        bases.basis as basis,
-        int_unmatched_by_period.*
-    from int_unmatched_by_period
-    join (select 'booked' as basis union all select 'cohort' as basis) as bases
-        on bases.basis is not null
 ),
 
 levels as (
@@ -43,6 +34,19 @@ levels as (
     group by marts.mart
 ),
 
+covered as (
+    select * from marts
+    union all by name
+    -- Rows of an unknown SKU are in the product mart too, under the SKU `unknown`.
+    select
+        'skus' as mart,
+        bases.basis as basis,
+        int_unmatched_by_period.*
+    from int_unmatched_by_period
+    join (select 'booked' as basis union all select 'cohort' as basis) as bases
+        on bases.basis is not null
+),
+
 cells as (
     select
         sides.mart as mart,
@@ -53,14 +57,14 @@ cells as (
         sum(sides.amount) as amount
     from (
         select
-            marts.mart as mart,
-            marts.period as period,
-            marts.basis as basis,
-            marts.measure as measure,
+            covered.mart as mart,
+            covered.period as period,
+            covered.basis as basis,
+            covered.measure as measure,
             0.0000 as company,
-            marts.amount as amount
-        from marts
-        where marts.measure not in ('contribution_3', 'broken')
+            covered.amount as amount
+        from covered
+        where covered.measure not in ('contribution_3', 'broken')
         union all
         select
             names.mart as mart,

@@ -5,14 +5,14 @@ select
     int_ledger_by_day.stream as stream,
     int_ledger_by_day.original_currency as currency,
     int_ledger_by_day.suspense_reason is not null as in_suspense,
-    sum(int_ledger_by_day.row_count) as row_count,
-    sum(int_ledger_by_day.units) as units,
-    sum(int_ledger_by_day.costed_units) as costed_units,
+    cast(sum(int_ledger_by_day.row_count) as decimal(20,0)) as row_count,
+    cast(sum(int_ledger_by_day.units) as decimal(20,0)) as units,
+    cast(sum(int_ledger_by_day.costed_units) as decimal(20,0)) as costed_units,
     cast(sum(int_ledger_by_day.original_amount) as decimal(24,4)) as amount,
     cast(sum(int_ledger_by_day.original_tax) as decimal(24,4)) as tax,
     cast(sum(int_ledger_by_day.original_credit) as decimal(24,4)) as credit,
     cast(sum(int_ledger_by_day.original_difference) as decimal(24,4)) as footing_difference,
-    cast(sum(
+    cast(sum(cast(
         int_ledger_by_day.gross_sales
         + int_ledger_by_day.discounts
         + int_ledger_by_day.platform_discounts
@@ -31,7 +31,7 @@ select
         + int_ledger_by_day.media_spend
         + int_ledger_by_day.media_credits
         + int_ledger_by_day.affiliate_commission
-    ) as decimal(24,4)) as own_lines
+    as decimal(24,4))) as decimal(24,4)) as own_lines
 from int_ledger_by_day
 group by
     int_ledger_by_day.stream,

@@ -5,12 +5,12 @@ with totals as (
     select
         product_contribution_monthly.period as period,
         product_contribution_monthly.basis as basis,
-        cast(sum(
+        cast(sum(cast(
             abs(product_contribution_monthly.net_revenue - (product_contribution_monthly.gross_sales + product_contribution_monthly.discounts + product_contribution_monthly.platform_discounts + product_contribution_monthly.shipping_income + product_contribution_monthly.returns + product_contribution_monthly.allowances + product_contribution_monthly.refunded_shipping + product_contribution_monthly.cancellations + product_contribution_monthly.chargebacks))
             + abs(product_contribution_monthly.contribution_1 - (product_contribution_monthly.net_revenue + product_contribution_monthly.product_cost + product_contribution_monthly.landed_cost + product_contribution_monthly.cost_recovered + product_contribution_monthly.write_downs))
             + abs(product_contribution_monthly.contribution_2 - (product_contribution_monthly.contribution_1 + product_contribution_monthly.carrier_cost + product_contribution_monthly.handling_cost + product_contribution_monthly.return_logistics + product_contribution_monthly.payment_fees + product_contribution_monthly.marketplace_fees))
             + abs(product_contribution_monthly.contribution_3 - (product_contribution_monthly.contribution_2 + product_contribution_monthly.media_spend + product_contribution_monthly.media_credits + product_contribution_monthly.affiliate_commission))
-        ) as decimal(24,4)) as broken,
+        as decimal(24,4))) as decimal(24,4)) as broken,
         cast(sum(product_contribution_monthly.units) as decimal(24,4)) as units,
         cast(sum(product_contribution_monthly.gross_sales) as decimal(24,4)) as gross_sales,
         cast(sum(product_contribution_monthly.discounts) as decimal(24,4)) as discounts,

@@ -27,6 +27,30 @@ with quarantined as (
         channel_rules_rejected.content as content,
         channel_rules_rejected.source_file as source_file
     from channel_rules_rejected
+    union all by name
+    select
+        'channel_priority' as stream,
+        channel_priority_rejected.source_key as source_key,
+        channel_priority_rejected.reject_reason as reject_reason,
+        channel_priority_rejected.content as content,
+        channel_priority_rejected.source_file as source_file
+    from channel_priority_rejected
+    union all by name
+    select
+        'refund_reasons' as stream,
+        refund_reasons_rejected.source_key as source_key,
+        refund_reasons_rejected.reject_reason as reject_reason,
+        refund_reasons_rejected.content as content,
+        refund_reasons_rejected.source_file as source_file
+    from refund_reasons_rejected
+    union all by name
+    select
+        'suspense_reasons' as stream,
+        suspense_reasons_rejected.source_key as source_key,
+        suspense_reasons_rejected.reject_reason as reject_reason,
+        suspense_reasons_rejected.content as content,
+        suspense_reasons_rejected.source_file as source_file
+    from suspense_reasons_rejected
 )
 
 select

@@ -43,7 +43,7 @@ with items as (
 select
     items.stream as stream,
     items.source_key as source_key,
-    items.suspense_reason as suspense_reason,
+    items.suspense_reason as reason,
     items.booked_on as booked_on,
     period_of(items.booked_on) as period,
     cast($as_of_day - items.booked_on as bigint) as age_days,

@@ -58,14 +58,19 @@ async fn entries(pipeline: &Pipeline, log: &Log, delivery: &Delivery) -> Result<
         let to = audience(pipeline, &delivery.report)
             .find(|mailbox| mail::recipient_hash(&delivery.delivery_id, &mailbox.address) == recipient.rcpt_hash);
         let Some(to) = to else {
-            tracing::warn!(delivery = delivery.delivery_id, recipient = recipient.rcpt_hash, "no longer in the audience");
+            tracing::warn!(
+                delivery = delivery.delivery_id,
+                recipient = recipient.rcpt_hash,
+                "no longer in the audience"
+            );
             continue;
         };
         let outputs = log.outputs();
         let path = outputs.path(&recipient.eml_path)?;
         let bytes: Bytes = outputs.read(&path).await?;
         if hex(&Sha256::digest(&bytes)) != recipient.eml_sha256 {
-            let message = format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
+            let message =
+                format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
             return Err(Failure::new(Exit::InputContract, message));
         }
         let from = pipeline.delivery.from.clone();

@@ -27,7 +27,7 @@ pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, F
     }
     let pipeline = folder.join("pipelines/channel_contribution.yaml");
     let period = PeriodArgs { pipeline, period: period(args, invocation), as_of: None };
-    let mut outcome = run(&RunArgs { period, force: false }, invocation).await?;
+    let mut outcome = Box::pin(run(&RunArgs { period, force: false }, invocation)).await?;
     let places = [
         ("the pipeline, to change", "pipelines/channel_contribution.yaml"),
         ("the mails", "outbox"),

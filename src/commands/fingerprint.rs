@@ -35,10 +35,12 @@ pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Finger
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
     }
     let models = project.graph.models.iter().map(|model| (model.name.clone(), digest(model.query.text.as_bytes())));
-    let checks = project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), digest(query.text.as_bytes())));
+    let checks =
+        project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), digest(query.text.as_bytes())));
     let sql: BTreeMap<_, _> = models.chain(checks).collect();
     let templates = templates(project);
-    let (config, inputs) = (digest(config.to_string().as_bytes()), digest(inputs_manifest(inputs).to_string().as_bytes()));
+    let (config, inputs) =
+        (digest(config.to_string().as_bytes()), digest(inputs_manifest(inputs).to_string().as_bytes()));
     let whole = json!({
         "semantic_version": SEMANTIC_VERSION,
         "config": config,

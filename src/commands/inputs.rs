@@ -77,7 +77,8 @@ fn source_input(
     changed: &ChangedInputs,
 ) -> Result<SourceInput, Failure> {
     // The files of one source have one pattern, so they are in one store.
-    let store: std::sync::Arc<dyn object_store::ObjectStore> = match stores.pinned(&pinned, changed)?.into_iter().next() {
+    let store: std::sync::Arc<dyn object_store::ObjectStore> = match stores.pinned(&pinned, changed)?.into_iter().next()
+    {
         Some((_, store)) => store,
         None => std::sync::Arc::new(object_store::memory::InMemory::new()),
     };
@@ -87,7 +88,11 @@ fn source_input(
 
 fn input_file(pipeline: &Pipeline, source: &Source, file: &PinnedFile) -> InputFile {
     let value = |name: &String| {
-        file.partitions.iter().find(|(partition, _)| partition == name).map(|(_, value)| value.clone()).unwrap_or_default()
+        file.partitions
+            .iter()
+            .find(|(partition, _)| partition == name)
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default()
     };
     InputFile {
         meta: file.meta(),

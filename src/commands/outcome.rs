@@ -80,8 +80,12 @@ impl fmt::Display for Outcome {
                 self.publication.unwrap_or_default(),
                 self.revision.unwrap_or_default()
             )?,
-            Ending::NothingDue => writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?,
-            Ending::Held => writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?,
+            Ending::NothingDue => {
+                writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?;
+            }
+            Ending::Held => {
+                writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?;
+            }
         }
         for table in &self.tables {
             writeln!(f, "  {:<34} {:>10} rows {:>4} files", table.table, table.rows, table.files)?;

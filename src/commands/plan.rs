@@ -93,7 +93,11 @@ pub async fn plan(args: &PeriodArgs, invocation: &Invocation) -> Result<Plan, Fa
         period: moment.period.to_string(),
         as_of: moment.as_of.to_string(),
         due: head.is_none_or(|head| head.entry.record.fingerprint != whole),
-        intakes: inputs.intakes().iter().map(|intake| intake.map_or("all".to_owned(), |period| period.to_string())).collect(),
+        intakes: inputs
+            .intakes()
+            .iter()
+            .map(|intake| intake.map_or("all".to_owned(), |period| period.to_string()))
+            .collect(),
         sources: sources.collect(),
         models: models.collect(),
         publishes: pipeline.models.marts.keys().cloned().collect(),
@@ -108,7 +112,11 @@ impl fmt::Display for Plan {
         writeln!(f, "reads")?;
         for source in &self.sources {
             let rows = source.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
-            writeln!(f, "  {:<20} {:>4} files {:>12} bytes {:>10} rows", source.source, source.files, source.bytes, rows)?;
+            writeln!(
+                f,
+                "  {:<20} {:>4} files {:>12} bytes {:>10} rows",
+                source.source, source.files, source.bytes, rows
+            )?;
             if !source.extra_columns.is_empty() {
                 writeln!(f, "    not in the contract: {}", source.extra_columns.join(", "))?;
             }

@@ -37,7 +37,11 @@ impl Project {
     ///
     /// # Errors
     /// All problems of the first stage that has any: the pipeline file, the SQL, then the plans and templates.
-    pub async fn load(file: &Path, environment: &Environment, moment: impl Fn(&Pipeline) -> Result<Moment, Problems>) -> Result<Self, Problems> {
+    pub async fn load(
+        file: &Path,
+        environment: &Environment,
+        moment: impl Fn(&Pipeline) -> Result<Moment, Problems>,
+    ) -> Result<Self, Problems> {
         let pipeline = Pipeline::load(file, environment)?;
         let mut problems = Vec::new();
         let graph = ModelGraph::load(&pipeline).map_err(|found| problems.extend(found.0)).ok();
@@ -131,12 +135,17 @@ fn control_columns(pipeline: &Pipeline) -> Vec<Problem> {
             let Some(columns) = columns else { continue };
             let at = |problem: Problem| problem.at(crate::problem::Place::file(&pipeline.file));
             match crate::controls::Sum::parse(&side.sum) {
-                Err(error) => problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name)))),
+                Err(error) => {
+                    problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name))));
+                }
                 Ok(sum) => {
                     let named = sum.columns().chain(side.by.iter().chain(side.filter.keys()).map(String::as_str));
                     let unknown = named.filter(|name| !columns.iter().any(|column| &column.name == name));
                     problems.extend(unknown.map(|column| {
-                        at(Problem::new("E120", format!("control total `{}`: `{name}` has no column `{column}`", control.name)))
+                        at(Problem::new(
+                            "E120",
+                            format!("control total `{}`: `{name}` has no column `{column}`", control.name),
+                        ))
                     }));
                 }
             }

@@ -33,7 +33,14 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Vec<Pa
     let files = published(&publication).await?;
     let session = table_session(pipeline, &log.outputs().store, &files, invocation.cores)?;
     let bindings = bindings(pipeline, moment).map_err(|error| Failure::new(Exit::Internal, error))?;
-    let said = Said { project: &project, moment, findings: &[], comparisons: &[], absent: Vec::new(), publication: publication.seq() };
+    let said = Said {
+        project: &project,
+        moment,
+        findings: &[],
+        comparisons: &[],
+        absent: Vec::new(),
+        publication: publication.seq(),
+    };
     let mut written = Vec::new();
     for (name, report) in &project.reports {
         if args.report.as_ref().is_some_and(|wanted| wanted != name) {
@@ -45,7 +52,9 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Vec<Pa
         let mut put = |file: String, bytes: &[u8]| -> Result<(), Failure> {
             let path = folder.join(file);
             let write = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, bytes));
-            write.map_err(|error| Failure::new(Exit::Resources, format!("`{}` cannot be written: {error}", path.display())))?;
+            write.map_err(|error| {
+                Failure::new(Exit::Resources, format!("`{}` cannot be written: {error}", path.display()))
+            })?;
             written.push(path);
             Ok(())
         };
@@ -56,7 +65,8 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Vec<Pa
             put(file.name.clone(), &file.bytes)?;
         }
         let delivery_id = format!("{}/{}/{name}/rendered", pipeline.name, moment.period);
-        for message in messages(pipeline, name, &rendered, &delivery_id, publication.head().entry.record.committed_at)? {
+        for message in messages(pipeline, name, &rendered, &delivery_id, publication.head().entry.record.committed_at)?
+        {
             put(format!("{}.eml", message.recipient), &message.bytes)?;
         }
     }
@@ -72,6 +82,7 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Vec<Pa
 fn published_moment(pipeline: &Pipeline, args: &RenderArgs, publication: &Publication) -> Result<Moment, Failure> {
     let record = &publication.head().entry.record;
     let text = args.period.as_ref().unwrap_or(&record.period);
-    let period = pipeline.calendar.period(text).map_err(|error| Problems::from(Problem::new("E125", error.to_string())))?;
+    let period =
+        pipeline.calendar.period(text).map_err(|error| Problems::from(Problem::new("E125", error.to_string())))?;
     Ok(Moment { period, as_of: record.as_of })
 }

@@ -101,7 +101,10 @@ fn placed(pipeline: &Pipeline, comparisons: &[Comparison]) -> Placed {
         control.is_some_and(|control| control.left.sum.trim() == "1")
     };
     let total = |amounts: Vec<Amount>| {
-        amounts.into_iter().try_fold(Amount::default(), Amount::checked_add).map_or_else(|| "n/a".to_owned(), |total| total.to_string())
+        amounts
+            .into_iter()
+            .try_fold(Amount::default(), Amount::checked_add)
+            .map_or_else(|| "n/a".to_owned(), |total| total.to_string())
     };
     let rows = || comparisons.iter().filter(|comparison| counts(&comparison.control));
     let money = comparisons.iter().filter(|comparison| !counts(&comparison.control));

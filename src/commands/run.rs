@@ -19,7 +19,9 @@ use crate::commands::tables::{table_session, written};
 use crate::controls::{Comparison, audit};
 use crate::error::{Exit, Failure};
 use crate::pipeline::Severity;
-use crate::publication::{Action, Candidate, Carried, Commit, Delivery, Entry, Head, Log, Manifest, Recipient, Record, derive};
+use crate::publication::{
+    Action, Candidate, Carried, Commit, Delivery, Entry, Head, Log, Manifest, Recipient, Record, derive,
+};
 use crate::report::render;
 use crate::store::{ChangedInputs, Stores};
 use crate::warehouse::bindings::Moment;
@@ -38,10 +40,19 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Outcome, Fai
     let moment = due(&project.pipeline)?;
     let stores = Stores::new(&project.pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &project.pipeline.storage.outputs).await?;
-    let run = Run { project, moment, stores, log, invocation, run_id: invocation.run_id(), changed: ChangedInputs::default() };
+    let run = Run {
+        project,
+        moment,
+        stores,
+        log,
+        invocation,
+        run_id: invocation.run_id(),
+        changed: ChangedInputs::default(),
+    };
     run.all(args.force).await
 }
 
+#[expect(clippy::struct_field_names, reason = "a run id is called that everywhere")]
 struct Run<'a> {
     project: Project,
     moment: Moment,
@@ -93,7 +104,10 @@ impl Run<'_> {
         let name = &self.project.pipeline.name;
         let wrong = |message: String| Err(Failure::new(Exit::Definition, message));
         if record.pipeline != *name {
-            return wrong(format!("error[E502]: the outputs belong to pipeline `{}`, this is `{name}`\n  help: give each pipeline its own storage.outputs", record.pipeline));
+            return wrong(format!(
+                "error[E502]: the outputs belong to pipeline `{}`, this is `{name}`\n  help: give each pipeline its own storage.outputs",
+                record.pipeline
+            ));
         }
         let newest = self.project.pipeline.calendar.period(&record.period);
         if !force && newest.is_ok_and(|newest| newest > self.moment.period) {
@@ -287,7 +301,10 @@ impl Run<'_> {
             Commit::Committed(head) => Ok(*head),
             Commit::Lost(head) => Err(Failure::new(
                 Exit::TryLater,
-                format!("run {} published first (publication {}); start again", head.entry.record.run_id, head.entry.seq),
+                format!(
+                    "run {} published first (publication {}); start again",
+                    head.entry.record.run_id, head.entry.seq
+                ),
             )),
         }
     }
@@ -299,7 +316,11 @@ impl Run<'_> {
     fn outcome(&self, ending: Ending, head: Option<&Head>, files: &[WrittenFile], findings: Vec<Finding>) -> Outcome {
         let mut tables: BTreeMap<&str, TableOutcome> = BTreeMap::new();
         for file in files {
-            let table = tables.entry(&file.table).or_insert_with(|| TableOutcome { table: file.table.clone(), files: 0, rows: 0 });
+            let table = tables.entry(&file.table).or_insert_with(|| TableOutcome {
+                table: file.table.clone(),
+                files: 0,
+                rows: 0,
+            });
             table.files += 1;
             table.rows += file.rows;
         }

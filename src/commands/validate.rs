@@ -31,7 +31,8 @@ pub struct Validated {
 /// Every problem of the files; with `--connect` also the first place that cannot be reached.
 pub async fn validate(args: &ValidateArgs, invocation: &Invocation) -> Result<Validated, Failure> {
     let project =
-        Project::load(&args.pipeline, &invocation.environment, |pipeline| last_complete(pipeline, invocation.now)).await?;
+        Project::load(&args.pipeline, &invocation.environment, |pipeline| last_complete(pipeline, invocation.now))
+            .await?;
     let reached = if args.connect { connect(&project, invocation).await? } else { Vec::new() };
     Ok(Validated {
         pipeline: project.pipeline.name.clone(),

@@ -83,6 +83,24 @@ enum Way {
     Relay(Box<Conversation>),
 }
 
+/// Reaches the relay, or the folder for messages, without sending anything: connection, TLS and login. Says what was
+/// reached.
+///
+/// # Errors
+/// What would keep every message from leaving.
+pub async fn reach(transport: &pipeline::Transport) -> Result<String, MailError> {
+    match Transport::new(transport) {
+        Transport::Directory(directory) => {
+            tokio::fs::create_dir_all(&directory).await.map_err(MailError::Directory)?;
+            Ok(directory.display().to_string())
+        }
+        Transport::Smtp { relay, timeouts } => {
+            smtp::open(&relay, timeouts).await?.close().await;
+            Ok(format!("{}:{}", relay.host, relay.port))
+        }
+    }
+}
+
 /// Goes as far as possible without handing over the message.
 ///
 /// # Errors

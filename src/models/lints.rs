@@ -84,7 +84,7 @@ fn lint_arithmetic(binary: &BinaryExpr, expr: &Expr, schema: &DFSchema) -> Optio
                 .help("cast the numerator to a decimal"),
         );
     }
-    match (binary.op, digits(&left), digits(&right)) {
+    match (binary.op, digits_of(&binary.left, schema), digits_of(&binary.right, schema)) {
         (Operator::Multiply, Some(one), Some(other)) if one + other > 38 && !both_integer(&left, &right) => Some(
             Problem::new(
                 "E206",
@@ -140,6 +140,18 @@ fn is_float(kind: &DataType) -> bool {
     matches!(kind, DataType::Float16 | DataType::Float32 | DataType::Float64)
 }
 
+/// Decimal digits a value can have. The engine widens integers before it multiplies; what counts is what they were.
+fn digits_of(expr: &Expr, schema: &DFSchema) -> Option<u32> {
+    let kind = expr.get_type(schema).ok()?;
+    match expr {
+        Expr::Cast(cast) => {
+            let inner = cast.expr.get_type(schema).ok()?;
+            if inner.is_integer() { digits(&inner).min(digits(&kind)) } else { digits(&kind) }
+        }
+        _ => digits(&kind),
+    }
+}
+
 /// Decimal digits a type can hold.
 fn digits(kind: &DataType) -> Option<u32> {
     match kind {
@@ -147,7 +159,8 @@ fn digits(kind: &DataType) -> Option<u32> {
         DataType::Int8 | DataType::UInt8 => Some(3),
         DataType::Int16 | DataType::UInt16 => Some(5),
         DataType::Int32 | DataType::UInt32 => Some(10),
-        DataType::Int64 | DataType::UInt64 => Some(20),
+        DataType::Int64 => Some(19),
+        DataType::UInt64 => Some(20),
         _ => None,
     }
 }

@@ -79,7 +79,7 @@ pub struct StorageSpec {
     pub inputs: String,
     /// URL or folder of the publication log and its tables.
     pub outputs: String,
-    /// Options by the object store's own names; secrets as env:NAME or file:PATH.
+    /// Options by the object store's own names; secrets as `env:NAME` or `file:PATH`.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
 }
@@ -127,7 +127,7 @@ pub struct SourceSpec {
     /// A table versioned beside the pipeline: its pattern starts at this file's folder.
     #[serde(default)]
     pub reference: bool,
-    /// The contract: name to type. Types: text, integer, decimal(p,s), boolean, date, timestamp, local_timestamp, each
+    /// The contract: name to type. Types: text, integer, decimal(p,s), boolean, date, timestamp, `local_timestamp`, each
     /// with ` null` after it when nulls are allowed.
     pub columns: Columns,
 }
@@ -375,7 +375,7 @@ pub struct SmtpSpec {
     pub tls: TlsSpec,
     #[serde(default)]
     pub username: Option<String>,
-    /// env:NAME or file:PATH.
+    /// `env:NAME` or `file:PATH`.
     #[serde(default)]
     pub password: Option<String>,
     /// PEM file of a private authority to trust besides the system's.

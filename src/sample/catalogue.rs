@@ -145,7 +145,7 @@ impl Catalogue {
         let landed = unit * dice.between(4, 9) / 100;
         // Some begin only in the middle of the shop's time: what was sold before has no cost.
         let late = product % STRIDE == 41;
-        let valid_from = if late { (horizon.first + horizon.end) / 2 } else { horizon.first - 200 };
+        let valid_from = if late { i32::midpoint(horizon.first, horizon.end) } else { horizon.first - 200 };
         let currency = if product % 5 == 2 { Currency::Usd } else { Currency::Eur };
         Cost { valid_from, unit, landed, currency }
     }
@@ -177,11 +177,10 @@ impl Catalogue {
 
     fn row(&mut self, product: usize, cost: Cost, approved: bool, spoilt: Spoilt) {
         self.rows.push(CostRow { product, cost, approved, spoilt });
-        if approved && spoilt == Spoilt::No {
-            if let Some(found) = self.products.get_mut(product) {
-                found.costs.push(cost);
-                found.costs.sort_by_key(|cost| cost.valid_from);
-            }
+        let found = self.products.get_mut(product).filter(|_| approved && spoilt == Spoilt::No);
+        if let Some(found) = found {
+            found.costs.push(cost);
+            found.costs.sort_by_key(|cost| cost.valid_from);
         }
     }
 }
@@ -206,7 +205,7 @@ impl Product {
         let whole = self.price * level / 100_000;
         match currency {
             Currency::Sek | Currency::Nok => (whole / 10).max(1) * 1_000 + 900,
-            _ => whole.max(1) * 100 + if number % 3 == 0 { 99 } else { 95 },
+            _ => whole.max(1) * 100 + if number.is_multiple_of(3) { 99 } else { 95 },
         }
     }
 }

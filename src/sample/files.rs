@@ -40,9 +40,9 @@ pub(super) struct Files {
 
 impl Files {
     /// Begins a file for each stream: in the month's partition, or without one.
-    pub(super) fn begin(location: &Location, streams: &[Stream], month: Option<&str>) -> Result<Self, SampleError> {
-        let begun = streams.iter().map(|stream| Ok((*stream, File::begin(location, *stream, month)?)));
-        Ok(Self { files: begun.collect::<Result<_, SampleError>>()? })
+    pub(super) fn begin(location: &Location, streams: &[Stream], month: Option<&str>) -> Self {
+        let begun = streams.iter().map(|stream| (*stream, File::begin(location, *stream, month)));
+        Self { files: begun.collect() }
     }
 
     /// A stream's rows that are not yet written; counts one more.
@@ -72,7 +72,7 @@ impl Files {
 }
 
 impl File {
-    fn begin(location: &Location, stream: Stream, month: Option<&str>) -> Result<Self, SampleError> {
+    fn begin(location: &Location, stream: Stream, month: Option<&str>) -> Self {
         let folder = location.root.clone().join(stream.name());
         let folder = match month {
             Some(month) => folder.join(format!("month={month}")),
@@ -82,7 +82,7 @@ impl File {
         let table = Table::new(stream);
         let (batches, waiting) = mpsc::channel(WAITING);
         let written = written(Arc::clone(&location.store), path.clone(), table.schema(), waiting);
-        Ok(Self { table, batches, writer: tokio::spawn(written), path, rows: 0 })
+        Self { table, batches, writer: tokio::spawn(written), path, rows: 0 }
     }
 
     async fn flush(&mut self) -> Result<(), SampleError> {

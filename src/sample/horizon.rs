@@ -134,7 +134,7 @@ fn placed(months: &[Month], first: Day, end: Day, orders: u64) -> Vec<u64> {
 fn demand(day: Day, first: Day, calendar: u8) -> u64 {
     const WEEK: [u64; 7] = [108, 98, 96, 97, 101, 98, 112];
     const SEASON: [u64; 12] = [92, 86, 95, 97, 99, 95, 90, 93, 100, 104, 134, 142];
-    let growth = 10_000 + 5 * (day - first).unsigned_abs() as u64;
+    let growth = 10_000 + 5 * u64::from((day - first).unsigned_abs());
     let week = WEEK.get(weekday(day)).copied().unwrap_or(100);
     let season = SEASON.get(usize::from(calendar.saturating_sub(1))).copied().unwrap_or(100);
     let rush = if is_rush(day) { 180 } else { 100 };

@@ -154,11 +154,11 @@ impl<'a> OrderDesk<'a> {
             return;
         }
         let (charge, threshold) = match order.currency {
-            Currency::Eur => (490, 60_00),
-            Currency::Gbp => (450, 55_00),
-            Currency::Usd => (690, 75_00),
-            Currency::Chf => (790, 70_00),
-            Currency::Sek | Currency::Nok => (59_00, 690_00),
+            Currency::Eur => (490, 6_000),
+            Currency::Gbp => (450, 5_500),
+            Currency::Usd => (690, 7_500),
+            Currency::Chf => (790, 7_000),
+            Currency::Sek | Currency::Nok => (5_900, 69_000),
         };
         if order.goods() < threshold {
             order.shipping = charge;

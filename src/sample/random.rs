@@ -1,4 +1,4 @@
-//! Portable dice: one ChaCha stream per (seed, month, topic), integers only, so that a month's files depend neither on
+//! Portable dice: one `ChaCha` stream per (seed, month, topic), integers only, so that a month's files depend neither on
 //! the machine nor on the other months.
 
 use rand_chacha::ChaCha8Rng;

@@ -76,7 +76,7 @@ impl Shop {
         if campaign.marketing.is_none() && day < self.horizon.end {
             truth.dirt("unmapped_spend", campaign.currency, done.amount);
         }
-        if dirt::COPIED_SPEND.hits(day.unsigned_abs() as u64 * 37 + u64::from(campaign.id)) {
+        if dirt::COPIED_SPEND.hits(u64::from(day.unsigned_abs()) * 37 + u64::from(campaign.id)) {
             write_spend(files, key, campaign, Some(done.amount), done);
             truth.duplicate(Stream::Spend, campaign.currency, done.amount);
         }

@@ -7,7 +7,7 @@ use super::Shop;
 use super::aftermath::{Aftermath, Consequences, stray_refunds};
 use super::dirt;
 use super::files::Files;
-use super::horizon::{DAY, HOUR, Month, utc_day};
+use super::horizon::{DAY, Day, HOUR, Month, utc_day};
 use super::ledger::Judged;
 use super::orders::{Customers, OrderDesk};
 use super::rows::{Fee, Order, OrderId, OrderLine, Refund, RowId, Shipment};
@@ -97,8 +97,8 @@ impl Trade {
             self.write_line(shop, &judged, line, files);
         }
         self.spoil_order(shop, order, files);
-        self.spoil_lines(shop, order, judged.day, files);
-        self.follow(shop, &judged, consequences);
+        self.spoil_lines(shop, order, month.first, files);
+        self.follow(shop, &judged, &consequences);
     }
 
     /// The second edition edits some orders of the last month: more shipping, and a total that says so.
@@ -167,7 +167,7 @@ impl Trade {
         }
     }
 
-    fn spoil_lines(&mut self, shop: &Shop, order: &Order, day: i32, files: &mut Files) {
+    fn spoil_lines(&mut self, shop: &Shop, order: &Order, month_first: Day, files: &mut Files) {
         let Some(first) = order.lines.first() else { return };
         let (sequence, currency) = (order.sequence, order.currency);
         if dirt::CONTRADICTED_LINE.hits(sequence) {
@@ -183,13 +183,13 @@ impl Trade {
         }
         if dirt::ORPHAN_LINE.hits(sequence) {
             shop.write_line(files, OrderId { letter: 'Z', ..order.id }, first, Some(first.price));
-            shop.post_orphan_line(&mut self.truth, day, first);
+            shop.post_orphan_line(&mut self.truth, month_first, first);
             self.truth.dirt("orphan_lines", currency, first.gross());
         }
     }
 
     /// Posts what follows an order, and keeps its rows for their months.
-    fn follow(&mut self, shop: &Shop, judged: &Judged<'_>, after: Consequences) {
+    fn follow(&mut self, shop: &Shop, judged: &Judged<'_>, after: &Consequences) {
         for refund in after.refunds.iter().chain(&stray_refunds(judged.order)) {
             self.keep_refund(shop, judged, refund);
         }

@@ -9,11 +9,11 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::http::HttpBuilder;
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, ObjectStoreScheme, RetryConfig};
 use url::Url;
 
+use super::durable::DurableFiles;
 use super::error::{StoreError, said, shown};
 use crate::pipeline::Text;
 
@@ -179,7 +179,7 @@ fn root_of(url: &Url, keep: usize) -> Url {
 
 pub(super) fn build(settings: &Settings, place: &Place, client: Client) -> Result<Arc<dyn ObjectStore>, StoreError> {
     let built = match place.scheme {
-        ObjectStoreScheme::Local => return Ok(Arc::new(LocalFileSystem::new())),
+        ObjectStoreScheme::Local => return Ok(Arc::new(DurableFiles::default())),
         ObjectStoreScheme::AmazonS3 => s3(settings, place, client),
         ObjectStoreScheme::GoogleCloudStorage => google(settings, place, client),
         ObjectStoreScheme::MicrosoftAzure => azure(settings, place, client),
@@ -233,5 +233,5 @@ fn retry(client: Client) -> RetryConfig {
         Client::Patient => 5,
         Client::Single => 0,
     };
-    RetryConfig { backoff: BackoffConfig::default(), max_retries, retry_timeout: Duration::from_secs(180) }
+    RetryConfig { backoff: BackoffConfig::default(), max_retries, retry_timeout: Duration::from_mins(3) }
 }

@@ -4,7 +4,6 @@
 //! comes back as "already exists", and so does a conflict in which nothing was stored. So the error's kind is never
 //! trusted. Whatever the store says but `Ok`, the key is read back and its bytes decide; callers put a nonce into them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,8 +11,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Location;
-use super::error::{Call, Kind, StoreError, said, shown};
+use super::error::{Call, Kind, StoreError, shown};
+use super::{Location, durable};
 
 /// Who wrote the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +38,10 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(300),
+            deadline: Duration::from_mins(5),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(10),
-            request: Duration::from_secs(60),
+            request: Duration::from_mins(1),
         }
     }
 }
@@ -59,10 +58,7 @@ pub async fn create(location: &Location, path: &Path, bytes: &Bytes) -> Result<C
     let mut attempts = Attempts::new(location, path);
     loop {
         let failure = match attempts.put(bytes).await {
-            Ok(()) => {
-                sync(location, path).await?;
-                return Ok(Created::Mine);
-            }
+            Ok(()) => return Ok(Created::Mine),
             Err(failure) => failure,
         };
         match attempts.read_back(&failure).await? {
@@ -82,8 +78,7 @@ pub async fn create(location: &Location, path: &Path, bytes: &Bytes) -> Result<C
 /// When it cannot be written.
 pub async fn put_unique(location: &Location, path: &Path, bytes: Bytes) -> Result<(), StoreError> {
     let put = location.store.put(path, PutPayload::from_bytes(bytes)).await;
-    put.map_err(|error| location.failed(Call::Put, path, &error))?;
-    sync(location, path).await
+    put.map(drop).map_err(|error| location.failed(Call::Put, path, &error))
 }
 
 /// The attempts to create one key.
@@ -114,10 +109,8 @@ impl<'a> Attempts<'a> {
         match timeout(self.location.patience.request, put).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
-                let refused = match Kind::of(Call::Create, &error) {
-                    Kind::Permission | Kind::Missing | Kind::Resources | Kind::Unsupported => true,
-                    Kind::Unreachable => false,
-                };
+                let no_bucket = matches!(error, object_store::Error::NotFound { .. });
+                let refused = no_bucket || Kind::of(Call::Create, &error) != Kind::Unreachable;
                 Err(Failure { error: self.location.failed(Call::Create, self.path, &error), refused })
             }
             Err(_) => Err(Failure { error: self.unknown("no answer in time"), refused: false }),
@@ -159,30 +152,8 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Makes a local file survive a power cut: the file, and every folder down to it that may be new.
-///
-/// # Errors
-/// When the disk refuses.
-pub(crate) async fn sync(location: &Location, path: &Path) -> Result<(), StoreError> {
+/// What was read back may not have reached the disk yet when its own put ended in an error.
+async fn sync(location: &Location, path: &Path) -> Result<(), StoreError> {
     let Some(file) = location.local(path) else { return Ok(()) };
-    let top = location.local(&location.root).unwrap_or_default();
-    let failed = |why: String| StoreError::Failed {
-        call: Call::Sync,
-        url: shown(&location.url_of(path)),
-        kind: Kind::Resources,
-        said: why,
-    };
-    let synced = tokio::task::spawn_blocking(move || sync_up_to(file, &top));
-    synced.await.map_err(|error| failed(said(&error)))?.map_err(|error| failed(said(&error)))
-}
-
-fn sync_up_to(file: PathBuf, top: &std::path::Path) -> std::io::Result<()> {
-    std::fs::File::open(&file)?.sync_all()?;
-    let mut folder = file.parent();
-    while let Some(path) = folder.filter(|path| !path.as_os_str().is_empty()) {
-        std::fs::File::open(path)?.sync_all()?;
-        // The folder above the root may have just been given the root.
-        folder = if path.starts_with(top) { path.parent() } else { None };
-    }
-    Ok(())
+    durable::sync(file).await.map_err(|error| location.failed(Call::Sync, path, &error))
 }

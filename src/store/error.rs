@@ -154,13 +154,14 @@ impl Kind {
     /// The kind of a store's error. It says what a person can do, never whether a write landed.
     pub(crate) fn of(call: Call, error: &Cause) -> Self {
         match error {
-            // A prefix without objects lists as empty: what is not found is the bucket.
-            Cause::NotFound { .. } if call == Call::List => Self::Unreachable,
+            // A prefix without objects lists as empty, and a write needs no object: what is not found is the bucket.
+            Cause::NotFound { .. } if matches!(call, Call::List | Call::Put | Call::Create) => Self::Unreachable,
             Cause::NotFound { .. } => Self::Missing,
             Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => Self::Permission,
             Cause::NotImplemented { .. } | Cause::NotSupported { .. } => Self::Unsupported,
             Cause::Generic { store, .. } => match io_kind(error) {
                 Some(std::io::ErrorKind::PermissionDenied) => Self::Permission,
+                _ if refused(error) => Self::Permission,
                 _ if *store == "LocalFileSystem" => Self::Resources,
                 _ => Self::Unreachable,
             },
@@ -197,6 +198,12 @@ impl Kind {
             Self::Unsupported => "use a store that can: publications need conditional creates, patterns need listing",
         }
     }
+}
+
+/// A listing keeps the status of its answer inside the text only.
+fn refused(error: &Cause) -> bool {
+    let text = error.to_string();
+    ["status code: 401", "status code: 403"].iter().any(|status| text.contains(status))
 }
 
 fn io_kind(error: &Cause) -> Option<std::io::ErrorKind> {

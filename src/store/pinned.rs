@@ -138,7 +138,7 @@ impl PinnedStore {
         left: u64,
         is_file: bool,
     ) -> BoxStream<'static, Result<Bytes, Error>> {
-        let state = Body { store: self.clone(), file: file.clone(), body, left, is_file };
+        let state = Body { store: self.clone(), file: file.clone(), pieces: body, left, is_file };
         futures::stream::try_unfold(state, Body::next).boxed()
     }
 }
@@ -146,14 +146,14 @@ impl PinnedStore {
 struct Body {
     store: PinnedStore,
     file: PinnedFile,
-    body: BoxStream<'static, Result<Bytes, Error>>,
+    pieces: BoxStream<'static, Result<Bytes, Error>>,
     left: u64,
     is_file: bool,
 }
 
 impl Body {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
-        match self.body.try_next().await {
+        match self.pieces.try_next().await {
             Err(error) => Err(self.store.explain(&self.file, error).await),
             Ok(Some(bytes)) => {
                 let left = self.left.checked_sub(bytes.len() as u64);

@@ -397,7 +397,8 @@ impl Building<'_> {
 
     /// Everything earlier scopes have collected, and the marts they wrote, for the models that read them.
     fn register_collected(&self, context: &SessionContext, scope: Scope) -> Result<(), BuildError> {
-        self.collected.register(context)?;
+        let graph = self.build.graph;
+        self.collected.register(context, |name| graph.model(name).is_none_or(|model| model.scope < scope))?;
         for mart in self.build.pipeline.models.marts.values() {
             let written = self.build.graph.model(&mart.name).is_some_and(|model| {
                 model.scope < scope
@@ -469,7 +470,7 @@ impl Building<'_> {
         context: &SessionContext,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        if !self.build.pipeline.models.mart_of(&model.name).is_some() {
+        if self.build.pipeline.models.mart_of(&model.name).is_none() {
             return Ok(());
         }
         let frame = context.table(model.name.as_str()).await?;

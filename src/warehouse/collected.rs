@@ -81,12 +81,12 @@ impl Collected {
         Ok(())
     }
 
-    /// Registers every collected table.
+    /// Registers the wanted tables.
     ///
     /// # Errors
     /// When a scratch file has gone.
-    pub fn register(&self, context: &SessionContext) -> Result<(), DataFusionError> {
-        for (name, parts) in &self.tables {
+    pub fn register(&self, context: &SessionContext, wanted: impl Fn(&str) -> bool) -> Result<(), DataFusionError> {
+        for (name, parts) in self.tables.iter().filter(|(name, _)| wanted(name)) {
             let memory = MemTable::try_new(Arc::clone(&parts.schema), vec![parts.memory.clone()])?;
             let provider: Arc<dyn TableProvider> = if parts.files.is_empty() {
                 Arc::new(memory)

@@ -1,6 +1,6 @@
 //! Compiling: every query planned and linted against the contracts, before any store is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,10 +41,18 @@ pub async fn compile(
     register_contracts(context, pipeline, graph).map_err(|error| internal(&pipeline.file, &error))?;
     let mut compiled = Compiled { schemas: BTreeMap::new() };
     let mut problems = Vec::new();
+    // What reads a model that has no columns cannot be judged: the problem is told where it is.
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for model in &graph.models {
-        match compile_model(context, pipeline, model, bindings).await {
-            Err(found) => problems.extend(found),
-            Ok(schema) => {
+        if model.query.tables.iter().any(|table| unknown.contains(table.as_str())) {
+            unknown.insert(&model.name);
+            continue;
+        }
+        let (schema, found) = compile_model(context, pipeline, model, bindings).await;
+        problems.extend(found);
+        match schema {
+            None => drop(unknown.insert(&model.name)),
+            Some(schema) => {
                 register_lookups(context, pipeline, model, &schema, &mut problems);
                 register_empty(context, pipeline, &model.name, &schema)
                     .map_err(|error| internal(&model.query.file, &error))?;
@@ -60,15 +68,21 @@ async fn compile_model(
     pipeline: &Pipeline,
     model: &Model,
     bindings: &Bindings,
-) -> Result<SchemaRef, Vec<Problem>> {
-    let plan = plan(context, &model.query, bindings).await.map_err(|problem| vec![problem])?;
-    let mut problems = lint(&model.query.file, &plan).map_err(|error| vec![plan_problem(&model.query, &error)])?;
+) -> (Option<SchemaRef>, Vec<Problem>) {
+    let plan = match plan(context, &model.query, bindings).await {
+        Ok(plan) => plan,
+        Err(problem) => return (None, vec![problem]),
+    };
+    let mut problems = match lint(&model.query.file, &plan) {
+        Ok(problems) => problems,
+        Err(error) => vec![plan_problem(&model.query, &error)],
+    };
     let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
     if let Some(mart) = pipeline.models.mart_of(&model.name) {
         problems.extend(schema::mart_problem(mart, &schema, &model.query.file));
         problems.extend(undeclared_floats(mart, &schema, &model.query.file));
     }
-    if problems.is_empty() { Ok(schema) } else { Err(problems) }
+    (Some(schema), problems)
 }
 
 /// Plans one query against the tables a session knows.

@@ -51,9 +51,10 @@ pub async fn sort_out(
     }
     let hashes = key_hashes(&complete, &source.key).await?;
     keys_seen.add(&source.name, &hashes.distinct)?;
-    let repeated = match hashes.repeated.is_empty() {
-        true => Vec::new(),
-        false => repeated_keys(context, &complete, &source.key, &hashes.repeated).await?,
+    let repeated = if hashes.repeated.is_empty() {
+        Vec::new()
+    } else {
+        repeated_keys(context, &complete, &source.key, &hashes.repeated).await?
     };
     if repeated.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(ContractRows { kept: complete, rejected, duplicates: Vec::new() });

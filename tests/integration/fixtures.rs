@@ -2,4 +2,6 @@
 
 pub mod figures;
 pub mod machine;
+pub mod places;
+pub mod s3;
 pub mod smtp;

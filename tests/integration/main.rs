@@ -1,9 +1,18 @@
 //! All integration tests, one binary: the engine links slowly.
-#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod fixtures;
 mod mail;
 mod pipeline_file;
+mod publication;
 mod report;
+mod sample;
+mod store;
 mod tidy;
 mod warehouse;

@@ -1,0 +1,30 @@
+-- Orders whose total is not the sum of its lines, shipping and tax. Any warns; above a share of the totals it blocks.
+with totals as (
+    select
+        int_streams_counted.currency as currency,
+        cast(sum(int_streams_counted.amount) as decimal(24,4)) as order_total
+    from int_streams_counted
+    where
+        int_streams_counted.stream = 'orders'
+        and int_streams_counted.measure = 'total'
+        and int_streams_counted.part = 'read'
+    group by int_streams_counted.currency
+)
+
+select
+    'orders' as stream,
+    reconciliation.right_amount as amount,
+    concat(
+        'order totals differ from their parts by ', cast(cast(reconciliation.right_amount as decimal(24,2)) as varchar), ' of ',
+        cast(cast(totals.order_total as decimal(24,2)) as varchar), ' ', reconciliation.currency
+    ) as detail,
+    case
+        when abs(reconciliation.right_amount) > cast($footing_share_block as decimal(9,6)) * abs(totals.order_total) then 'block'
+        else 'warn'
+    end as severity
+from reconciliation
+join totals
+    on reconciliation.currency = totals.currency
+where
+    reconciliation.identity = 'order_foots'
+    and reconciliation.right_amount <> 0.0000
