@@ -105,6 +105,12 @@ pub fn secret(reference: &str, directory: &Path, environment: &Environment) -> R
     Err(ReferenceError::Literal)
 }
 
+/// Whether a text says where a secret is.
+pub fn is_reference(text: &str) -> bool {
+    let path = text.strip_prefix("file:").is_some_and(|path| !path.is_empty());
+    path || text.strip_prefix("env:").is_some_and(is_name)
+}
+
 fn filled(reference: &str, value: &str) -> Result<Secret, ReferenceError> {
     if value.is_empty() {
         Err(ReferenceError::EmptySecret(reference.to_owned()))

@@ -84,28 +84,38 @@ impl Node {
     }
 }
 
-/// Reads a document into a tree. What can be told together is; the tree is there when it could be read to its end.
+/// A document as far as it could be read.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub root: Option<Node>,
+    /// What stands in the file and not in the tree, such as the second value of a key given twice.
+    pub dropped: Vec<Node>,
+    pub found: Vec<Found>,
+}
+
+/// Reads a document into a tree. What can be told together is; the root is there when it could be read to its end.
 ///
 /// Too large (E109), no UTF-8 (E101), nothing in it (E102), characters that no text may have (E111), no YAML or tabs
 /// (E103), keys given twice (E104), several documents (E107), too deep or expanding too far (E108), tags (E110), merge
 /// keys (E112).
-pub fn read(text: &str) -> (Option<Node>, Vec<Found>) {
+pub fn read(text: &str) -> Read {
+    let nothing = |found| Read { found, ..Read::default() };
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        return (None, vec![Found::whole("E102", "the file is empty")]);
+        return nothing(vec![Found::whole("E102", "the file is empty")]);
     }
     // Before the parser, which takes a NUL for the end of the file.
     let found = forbidden(text);
     if !found.is_empty() {
-        return (None, found);
+        return nothing(found);
     }
     if let Some(tab) = tab(text) {
-        return (None, vec![tab]);
+        return nothing(vec![tab]);
     }
-    let (node, mut found) = tree::build(text);
-    if let Some(node) = &node {
-        escaped(node, "", &mut found);
+    let mut read = tree::build(text);
+    if let Some(root) = &read.root {
+        escaped(root, "", &mut read.found);
     }
-    (node, found)
+    read
 }
 
 /// The text of a file.

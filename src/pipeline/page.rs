@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::pipeline::node::{At, Node, Value, is_forbidden};
+use crate::pipeline::environment::is_reference;
+use crate::pipeline::node::{At, Node, Read, Value, is_forbidden};
 use crate::problem::{Place, Problem};
 
 /// What a message or excerpt shows of a text at most, in characters.
 const SHOWN: usize = 160;
+
+/// Problems that are told of one file.
+pub const PROBLEMS: usize = 100;
 
 /// A problem before it knows its file.
 #[derive(Clone, Debug)]
@@ -53,20 +57,25 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub fn new(file: &'a Path, text: &'a str, root: Option<&Node>) -> Self {
+    pub fn new(file: &'a Path, text: &'a str, read: &Read) -> Self {
         let lines: Vec<&str> = text.lines().collect();
         let mut hidden = BTreeSet::new();
-        match root {
-            Some(root) => hide(root, false, &mut hidden),
-            None => hide_lines(&lines, &mut hidden),
+        read.root.iter().chain(&read.dropped).for_each(|node| hide(node, false, &mut hidden));
+        if read.root.is_none() {
+            hide_lines(&lines, &mut hidden);
         }
         Self { file, lines, hidden, substituted: Vec::new() }
     }
 
-    /// The problems in the order of the file.
+    /// The problems in the order of the file: all of them, unless there are more than anybody reads.
     pub fn problems(&self, mut found: Vec<Found>) -> Vec<Problem> {
         found.sort_by_key(|found| found.at);
-        found.into_iter().map(|found| self.problem(found)).collect()
+        let more = found.get(PROBLEMS).map(|next| (next.at, next.code, found.len() - PROBLEMS));
+        let mut problems: Vec<Problem> = found.into_iter().take(PROBLEMS).map(|found| self.problem(found)).collect();
+        if let Some((at, code, count)) = more {
+            problems.push(self.problem(Found::new(at, code, format!("{count} more problems from here on"))));
+        }
+        problems
     }
 
     fn problem(&self, found: Found) -> Problem {
@@ -90,12 +99,12 @@ impl<'a> Page<'a> {
     /// Quotes of a value from the environment say the variable's name instead.
     fn without_values(&self, found: &Found) -> String {
         let parts = found.message.split('`').enumerate().map(|(index, part)| {
-            let quotes = |one: &&Substituted| {
+            let is_source = |one: &&Substituted| {
                 let whole = shortened(&one.value) == part;
                 whole || (one.at == found.at && one.value.contains(part) && !one.written.contains(part))
             };
             let quoted = index % 2 == 1 && !part.is_empty();
-            let source = self.substituted.iter().filter(|_| quoted).find(quotes);
+            let source = self.substituted.iter().filter(|_| quoted).find(is_source);
             source.map_or(part, |one| one.written.as_str())
         });
         parts.collect::<Vec<_>>().join("`")
@@ -119,11 +128,7 @@ pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     let refers = ["_uri", "_file", "_path"].iter().any(|end| key.ends_with(end));
     let named = WORDS.iter().any(|word| key.contains(word)) && !refers;
-    named || crate::problem::nearest(&shortened(&key), ["password"]).is_some()
-}
-
-fn is_reference(text: &str) -> bool {
-    text.starts_with("env:") || text.starts_with("file:")
+    named || ((6..=10).contains(&key.len()) && crate::problem::nearest(&key, ["password"]).is_some())
 }
 
 /// Notes the lines that hold a secret itself.
@@ -138,7 +143,9 @@ fn hide(node: &Node, secret: bool, hidden: &mut BTreeSet<usize>) {
         }
         Value::List(items) => items.iter().for_each(|item| hide(item, secret, hidden)),
         Value::Map(entries) => {
-            entries.iter().for_each(|(key, value)| hide(value, secret || is_secret(&key.name), hidden));
+            for (key, value) in entries {
+                hide(value, secret || is_secret(&key.name), hidden);
+            }
         }
     }
 }

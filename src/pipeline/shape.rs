@@ -9,7 +9,7 @@ mod stand_in;
 
 use crate::pipeline::environment::{Environment, ReferenceError, substitute};
 use crate::pipeline::node::{At, Key, Node, Plain, Scalar, Value};
-use crate::pipeline::page::{Found, Substituted, is_secret, shortened};
+use crate::pipeline::page::{Found, PROBLEMS, Substituted, is_secret, shortened};
 use crate::problem::nearest;
 
 /// A tree in the shape of the schema.
@@ -78,12 +78,11 @@ impl<'a> Shaping<'a> {
         let mut map = Map::new();
         let mut misspelt = Vec::new();
         for (key, value) in entries {
-            match known.and_then(|known| known.get(&key.name)).or(others) {
-                Some(schema) => drop(map.insert(key.name.clone(), self.node(value, schema, &below(path, &key.name)))),
-                None => {
-                    let meant = self.unknown(key, known);
-                    misspelt.extend(meant.filter(|name| entries.iter().all(|(key, _)| key.name != *name)));
-                }
+            if let Some(schema) = known.and_then(|known| known.get(&key.name)).or(others) {
+                map.insert(key.name.clone(), self.node(value, schema, &below(path, &key.name)));
+            } else {
+                let meant = self.unknown(key, known);
+                misspelt.extend(meant.filter(|name| entries.iter().all(|(key, _)| key.name != *name)));
             }
         }
         self.done.broken.0.extend(misspelt.iter().map(|name| below(path, name)));
@@ -108,7 +107,8 @@ impl<'a> Shaping<'a> {
     fn unknown<'k>(&mut self, key: &Key, known: Option<&'k Map<String, Json>>) -> Option<&'k str> {
         let found = Found::new(key.at, "E105", format!("unknown key `{}`", shortened(&key.name)));
         let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        let near = nearest(&shortened(&key.name), names.iter().copied());
+        let told = self.done.found.len() < PROBLEMS;
+        let near = nearest(&shortened(&key.name), names.iter().copied().filter(|_| told));
         self.done.found.push(match near {
             Some(name) => found.help(format!("did you mean `{name}`?")),
             None => found.help(format!("known here: {}", names.join(", "))),

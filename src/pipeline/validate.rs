@@ -6,14 +6,14 @@ mod sources;
 mod storage;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use crate::calendar::{Calendar, PeriodUnit};
 use crate::pipeline::environment::{self, Environment, ReferenceError};
-use crate::pipeline::node::{At, Node};
+use crate::pipeline::node::{At, Node, Read};
 use crate::pipeline::page::{Found, Page, shortened};
 use crate::pipeline::shape::{Broken, Shaped, shaped};
 use crate::pipeline::spec::{CalendarSpec, EngineSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
@@ -53,9 +53,11 @@ impl Pipeline {
     /// # Errors
     /// Every problem of the file, each with its place.
     pub fn parse(file: &Path, bytes: &[u8], environment: &Environment) -> Result<Self, Problems> {
-        let text = node::text(bytes).map_err(|found| Problems(Page::new(file, "", None).problems(vec![found])))?;
-        let (root, mut found) = node::read(text);
-        let mut page = Page::new(file, text, root.as_ref());
+        let text =
+            node::text(bytes).map_err(|found| Problems(Page::new(file, "", &Read::default()).problems(vec![found])))?;
+        let read = node::read(text);
+        let mut page = Page::new(file, text, &read);
+        let Read { root, mut found, .. } = read;
         let Some(root) = root else { return Err(Problems(page.problems(found))) };
         if let Some(newer) = newer_version(&root) {
             return Err(Problems(page.problems(vec![newer])));
@@ -269,7 +271,7 @@ impl Validator<'_> {
         let mut dotted = String::new();
         for name in path {
             match name.parse::<usize>() {
-                Ok(index) => dotted.push_str(&format!("[{index}]")),
+                Ok(_) => dotted.extend(["[", name, "]"]),
                 Err(_) if dotted.is_empty() => dotted.push_str(name),
                 Err(_) => dotted.extend([".", name]),
             }
@@ -341,9 +343,10 @@ impl Validator<'_> {
         let joined = normal(&self.directory.join(written));
         let project = normal(&self.directory.join(".."));
         let real_project = project.canonicalize().unwrap_or_else(|_| project.clone());
+        // What is not there yet leads nowhere: only the part that exists can be a link.
         let inside = |path: &Path| {
-            let resolved = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-            resolved.starts_with(&real_project) || resolved.starts_with(&project)
+            let existing = path.ancestors().find_map(|part| part.canonicalize().ok().map(|real| (part, real)));
+            existing.is_none_or(|(part, real)| !part.starts_with(&project) || real.starts_with(&real_project))
         };
         if Path::new(written).is_absolute() || !joined.starts_with(&project) || !inside(&joined) {
             let message = format!("path `{}` leaves the project directory", shortened(written));

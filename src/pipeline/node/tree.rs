@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_yaml::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::{At, Key, Node, Plain, Scalar, Value};
+use super::{At, Key, Node, Plain, Read, Scalar, Value};
 use crate::pipeline::page::{Found, shortened};
 
 /// Values of a file, aliases expanded.
@@ -12,8 +12,8 @@ const NODES: usize = 50_000;
 /// Maps and lists within one another.
 const DEPTH: usize = 32;
 
-/// The document as a tree, and everything wrong with it. No tree when it could not be read to its end.
-pub fn build(text: &str) -> (Option<Node>, Vec<Found>) {
+/// The document as a tree, and everything wrong with it. No root when it could not be read to its end.
+pub fn build(text: &str) -> Read {
     let options = granit_parser::options! {
         emit_comments: false,
         disallow_directives: true,
@@ -21,7 +21,7 @@ pub fn build(text: &str) -> (Option<Node>, Vec<Found>) {
         block_nesting_limit: DEPTH,
     };
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut builder = Builder { parser, anchors: HashMap::new(), nodes: 0, found: Vec::new() };
+    let mut builder = Builder { parser, anchors: HashMap::new(), nodes: 0, dropped: Vec::new(), found: Vec::new() };
     let root = match builder.document() {
         Ok(root) => root,
         Err(stop) => {
@@ -29,7 +29,7 @@ pub fn build(text: &str) -> (Option<Node>, Vec<Found>) {
             None
         }
     };
-    (root, builder.found)
+    Read { root, dropped: builder.dropped, found: builder.found }
 }
 
 /// What ends the reading.
@@ -39,6 +39,7 @@ struct Builder<'a> {
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
+    dropped: Vec<Node>,
     found: Vec<Found>,
 }
 
@@ -54,13 +55,12 @@ impl<'a> Builder<'a> {
         let mut root = None;
         while let Some((event, span)) = self.next()? {
             match event {
-                Event::StreamStart | Event::DocumentEnd => {}
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if root.is_some() => {
                     let found = Found::new(start(&span), "E107", "one document expected, another one starts here");
                     return Err(Box::new(found.help("one file holds one pipeline")));
                 }
-                Event::DocumentStart(..) => {}
+                Event::StreamStart | Event::DocumentEnd | Event::DocumentStart(..) => {}
                 event => root = Some(self.node(event, &span, 0)?),
             }
         }
@@ -85,7 +85,7 @@ impl<'a> Builder<'a> {
         }
         self.nodes += 1;
         if self.nodes > NODES || depth > DEPTH {
-            return Err(too_much(at));
+            return Err(Box::new(too_much(at)));
         }
         let (anchor, before) = (event.anchor_id(), self.nodes);
         let value = match event {
@@ -110,7 +110,7 @@ impl<'a> Builder<'a> {
         };
         self.nodes += anchored.nodes;
         if self.nodes > NODES || depth + anchored.height > DEPTH {
-            return Err(too_much(at));
+            return Err(Box::new(too_much(at)));
         }
         Ok(Node { at, value: anchored.node.value.clone() })
     }
@@ -136,11 +136,15 @@ impl<'a> Builder<'a> {
             let key = self.node(event, &span, depth + 1)?;
             let (event, span) = self.inner()?;
             let value = self.node(event, &span, depth + 1)?;
-            let Some(key) = self.key(key) else { continue };
+            let Some(key) = self.key(key) else {
+                self.dropped.push(value);
+                continue;
+            };
             if let Some(line) = lines.get(&key.name) {
                 let places = format!("(lines {line} and {})", key.at.line);
                 let message = format!("key `{}` given twice {places}", shortened(&key.name));
                 self.found.push(Found::new(key.at, "E104", message).help("keep one of them"));
+                self.dropped.push(Node { at: key.at, value: Value::Map(vec![(key, value)]) });
                 continue;
             }
             lines.insert(key.name.clone(), key.at.line);
@@ -149,15 +153,16 @@ impl<'a> Builder<'a> {
     }
 
     fn key(&mut self, node: Node) -> Option<Key> {
-        match node.value {
+        match &node.value {
             Value::Scalar(scalar) if scalar.text == "<<" && !scalar.quoted => {
                 let found = Found::new(node.at, "E112", "merge keys are not supported");
                 self.found.push(found.help("write the keys out"));
                 None
             }
-            Value::Scalar(scalar) => Some(Key { at: node.at, name: scalar.text }),
+            Value::Scalar(scalar) => Some(Key { at: node.at, name: scalar.text.clone() }),
             _ => {
                 self.found.push(Found::new(node.at, "E106", "a key has to be a text"));
+                self.dropped.push(node);
                 None
             }
         }
@@ -168,16 +173,16 @@ fn start(span: &Span) -> At {
     At { line: span.start.line(), column: span.start.col() + 1 }
 }
 
-fn too_much(at: At) -> Stop {
+fn too_much(at: At) -> Found {
     let message = format!("too deep or expands too far (limits: {DEPTH} levels, {NODES} values)");
     let help = "a pipeline file needs no deep nesting and no expanding aliases";
-    Box::new(Found::new(at, "E108", message).help(help))
+    Found::new(at, "E108", message).help(help)
 }
 
 fn unreadable(error: &ScanError) -> Found {
     let at = At { line: error.marker().line(), column: error.marker().col() + 1 };
     match error.kind() {
-        ErrorKind::RecursionLimitExceeded { .. } => *too_much(at),
+        ErrorKind::RecursionLimitExceeded => too_much(at),
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation

@@ -158,10 +158,10 @@ impl Validator<'_> {
         for (index, name) in names.iter().enumerate() {
             let index = index.to_string();
             let place: Vec<&str> = path.iter().copied().chain([index.as_str()]).collect();
-            if !seen.insert(name) {
-                self.problem(&place, "E106", format!("`{name}` is listed twice"));
-            } else {
+            if seen.insert(name) {
                 self.known(&place, "column", name, known);
+            } else {
+                self.problem(&place, "E106", format!("`{name}` is listed twice"));
             }
         }
     }
