@@ -9,7 +9,7 @@
 
 mod fixtures;
 mod mail;
-mod pipeline_file;
+mod pipeline_reader;
 mod publication;
 mod report;
 mod sample;

@@ -12,7 +12,7 @@ use tieout::pipeline::{Environment, Pipeline};
 use tieout::problem::Problems;
 
 const VALID: &str = include_str!("../fixtures/pipelines/valid.yaml");
-const INVALID: &str = "tests/fixtures/pipelines/invalid";
+const INVALID: &str = "tests/fixtures/pipelines/defects";
 
 #[test]
 fn every_defect_is_told_with_its_place_and_what_to_do() {
