@@ -4,6 +4,7 @@ use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;
 use datafusion::prelude::{DataFrame, SessionContext};
+use jiff::Timestamp;
 
 use crate::controls::Comparison;
 use crate::error::{Exit, Failure};
@@ -12,6 +13,7 @@ use crate::pipeline::{CheckSettings, Pipeline, Severity};
 use crate::problem::Problem;
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::compile::plan;
+use crate::warehouse::inputs::Inputs;
 
 /// Rows of a check that are told one by one; the rest is counted.
 const TOLD: usize = 20;
@@ -166,6 +168,27 @@ pub fn differing_totals(pipeline: &Pipeline, comparisons: &[Comparison]) -> Vec<
             }
         })
         .collect()
+}
+
+/// Sources whose newest file was older at the as-of instant than their freshness promises, as warnings to their owners.
+#[must_use]
+pub fn stale_sources(inputs: &Inputs, as_of: Timestamp) -> Vec<Finding> {
+    let stale = inputs.sources.values().filter_map(|input| {
+        let promised = input.source.freshness?;
+        let newest = input.files.iter().map(|file| file.meta.last_modified).max()?;
+        let newest = Timestamp::try_from(std::time::SystemTime::from(newest)).ok()?;
+        let age = as_of.duration_since(newest);
+        (age > promised).then(|| Finding {
+            check: "freshness".to_owned(),
+            severity: Severity::Warn,
+            stream: Some(input.source.name.clone()),
+            owner: input.source.owner.clone(),
+            amount: None,
+            detail: format!("the newest file of `{}` is of {newest}, {age:#} before the as-of", input.source.name),
+            help: Some(format!("`{}` promises files at most {promised:#} old", input.source.name)),
+        })
+    });
+    stale.collect()
 }
 
 /// The gravest severity found.

@@ -42,12 +42,12 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let ended = std::thread::scope(|scope| {
         let (done, waiting) = tokio::sync::oneshot::channel();
-        scope.spawn(|| {
+        let worker = scope.spawn(|| {
             let ended = workers.block_on(perform(cli, invocation));
             // Nobody waits any more when the process is about to stop.
             let _ = done.send(ended);
         });
-        control.block_on(async {
+        let ended = control.block_on(async {
             tokio::select! {
                 ended = waiting => ended.ok(),
                 () = stop_signal(invocation) => {
@@ -58,7 +58,10 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
                     std::process::exit(i32::from(Exit::TryLater as u8));
                 }
             }
-        })
+        });
+        // A panic has been told by now; here it only means that there is no outcome.
+        drop(worker.join());
+        ended
     });
     workers.shutdown_background();
     ended.unwrap_or_else(|| {

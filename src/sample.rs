@@ -50,6 +50,9 @@ use truth::{Fate, Truth};
 use truth_file::Written;
 pub use words::{Currency, Line, Marketing, Sales, Stream};
 
+/// The shipped pipeline that reads the shop.
+pub const PIPELINE: &str = "pipelines/channel_contribution.yaml";
+
 /// What shop to make.
 #[derive(Clone, Debug)]
 pub struct SampleOptions {

@@ -5,6 +5,7 @@ pub mod build;
 mod collected;
 pub mod compile;
 pub mod contract;
+mod counted;
 pub(crate) mod functions;
 pub mod inputs;
 mod keys;

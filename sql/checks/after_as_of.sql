@@ -1,12 +1,19 @@
 -- Rows at or after the as-of, which do not count yet. Listed.
+with later as (
+    select
+        reconciliation.stream as stream,
+        cast(reconciliation.after_as_of as decimal(20,0)) as row_count
+    from reconciliation
+    where
+        reconciliation.identity = 'once_only'
+        and reconciliation.after_as_of > 0.0000
+)
+
 select
-    reconciliation.stream as stream,
-    cast(sum(case when reconciliation.measure = 'amount' then reconciliation.after_as_of else 0.0000 end) as decimal(24,4)) as amount,
+    cast(null as decimal(24,4)) as amount,
     concat(
-        cast(cast(sum(case when reconciliation.measure = 'rows' then reconciliation.after_as_of else 0.0000 end) as bigint) as varchar),
-        ' rows of ', reconciliation.stream, ' are later than the as-of'
+        'rows later than the as-of, which do not count yet: ',
+        string_agg(concat(cast(later.row_count as varchar), ' ', later.stream), ', ' order by later.stream)
     ) as detail
-from reconciliation
-where reconciliation.identity = 'conservation'
-group by reconciliation.stream
-having sum(case when reconciliation.measure = 'rows' then reconciliation.after_as_of else 0.0000 end) > 0.0000
+from later
+having count(*) > 0

@@ -1,12 +1,19 @@
 -- Exact copies of rows, which count once. Listed.
+with copies as (
+    select
+        reconciliation.stream as stream,
+        cast(reconciliation.duplicates as decimal(20,0)) as row_count
+    from reconciliation
+    where
+        reconciliation.identity = 'once_only'
+        and reconciliation.duplicates > 0.0000
+)
+
 select
-    reconciliation.stream as stream,
-    cast(sum(case when reconciliation.measure = 'amount' then reconciliation.duplicates else 0.0000 end) as decimal(24,4)) as amount,
+    cast(null as decimal(24,4)) as amount,
     concat(
-        cast(cast(sum(case when reconciliation.measure = 'rows' then reconciliation.duplicates else 0.0000 end) as bigint) as varchar),
-        ' exact copies in ', reconciliation.stream, ' count once'
+        'exact copies that count once: ',
+        string_agg(concat(cast(copies.row_count as varchar), ' ', copies.stream), ', ' order by copies.stream)
     ) as detail
-from reconciliation
-where reconciliation.identity = 'conservation'
-group by reconciliation.stream
-having sum(case when reconciliation.measure = 'rows' then reconciliation.duplicates else 0.0000 end) > 0.0000
+from copies
+having count(*) > 0

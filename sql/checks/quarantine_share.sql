@@ -1,4 +1,5 @@
--- Money in quarantine, per stream and currency, as a share of the source. Warns, then blocks.
+-- Money in quarantine, per stream and currency, as a share of the source. Warns, then blocks; a share of a very small
+-- stream blocks only when the money itself is above the floor (in the stream's currency).
 select
     reconciliation.stream as stream,
     reconciliation.quarantined as amount,
@@ -8,7 +9,9 @@ select
         reconciliation.stream, ' in quarantine'
     ) as detail,
     case
-        when abs(reconciliation.quarantined) > cast($quarantine_share_block as decimal(9,6)) * abs(reconciliation.left_amount) then 'block'
+        when abs(reconciliation.quarantined) > cast($quarantine_share_block as decimal(9,6)) * abs(reconciliation.left_amount)
+            and abs(reconciliation.quarantined) > $quarantine_floor
+            then 'block'
         else 'warn'
     end as severity
 from reconciliation

@@ -1,15 +1,13 @@
 -- Items that have been in suspense for longer than the allowed days, per reason and owner. Warns.
 select
-    suspense_items.stream as stream,
     suspense_items.owner as owner,
     cast(sum(suspense_items.amount) as decimal(24,4)) as amount,
     concat(
-        cast(count(*) as varchar), ' ', suspense_items.stream, ' in suspense (', suspense_items.reason, '), the oldest for ',
-        cast(max(suspense_items.age_days) as varchar), ' days'
+        cast(count(*) as varchar), ' rows in suspense for more than ', cast($suspense_age_days as varchar), ' days (',
+        suspense_items.reason, '), the oldest for ', cast(max(suspense_items.age_days) as varchar), ': ', min(suspense_items.action)
     ) as detail
 from suspense_items
 where suspense_items.age_days > $suspense_age_days
 group by
-    suspense_items.stream,
     suspense_items.reason,
     suspense_items.owner

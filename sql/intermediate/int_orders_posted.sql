@@ -1,15 +1,16 @@
 -- One row per order that counts: its shipping income, its tax and what its total has too much or too little.
 -- Currency: lines in reporting currency at the rate of the order's day; `original_amount` and `original_difference` in the order's.
--- Left out: orders at or after the as-of.
+-- Left out: orders at or after the as-of. An order that states no total foots.
 with footed as (
     select
         int_orders_mapped.*,
-        cast(
+        cast(coalesce(
             int_orders_mapped.order_total
             - int_orders_mapped.shipping_amount
             - int_orders_mapped.tax
-            - coalesce(int_order_lines_totalled.line_total, 0.00)
-        as decimal(18,2)) as original_difference
+            - coalesce(int_order_lines_totalled.line_total, 0.00),
+            0.00
+        ) as decimal(18,2)) as original_difference
     from int_orders_mapped
     left join int_order_lines_totalled
         on int_orders_mapped.order_id = int_order_lines_totalled.order_id

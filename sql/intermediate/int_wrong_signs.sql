@@ -1,6 +1,6 @@
 -- One row per stream of this intake that has amounts or quantities of the wrong sign.
 -- Currency: the rows' own, taken together.
--- Left out: fees, which may have either sign.
+-- Left out: fees, which may have either sign; refunds and shipments without an order, which are in suspense.
 with signs as (
     select
         'order_lines' as stream,
@@ -16,11 +16,11 @@ with signs as (
     select
         'refunds' as stream,
         cast(count(*) as decimal(20,0)) as row_count,
-        sum(refunds.amount) as amount
-    from refunds
+        sum(int_refunds_matched.amount) as amount
+    from int_refunds_matched
     where
-        refunds.amount < 0.00
-        or refunds.quantity < 0
+        int_refunds_matched.amount < 0.00
+        or int_refunds_matched.quantity < 0
     union all
     select
         'spend' as stream,
@@ -34,9 +34,9 @@ with signs as (
     select
         'shipments' as stream,
         cast(count(*) as decimal(20,0)) as row_count,
-        sum(shipments.cost) as amount
-    from shipments
-    where shipments.cost < 0.00
+        sum(-int_shipments_posted.original_amount) as amount
+    from int_shipments_posted
+    where int_shipments_posted.original_amount > 0.0000
 )
 
 select

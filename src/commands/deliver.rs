@@ -14,12 +14,26 @@ use crate::warehouse::output::hex;
 /// Entries behind the head whose deliveries are looked at again.
 const LOOKED_BACK: u64 = 20;
 
+/// What became of every message, and the exit code that asks for.
+#[derive(Debug)]
+pub struct Deliveries {
+    pub outcomes: Vec<DeliveryOutcome>,
+    /// `Done`, or why not everything is delivered.
+    pub exit: Exit,
+}
+
+impl Default for Deliveries {
+    fn default() -> Self {
+        Self { outcomes: Vec::new(), exit: Exit::Done }
+    }
+}
+
 /// Delivers every message of the newest entries that the ledger does not know as settled.
 ///
 /// # Errors
 /// When the log or the ledger cannot be used. What a relay says is an outcome.
-pub async fn deliver(pipeline: &Pipeline, log: &Log, invocation: &Invocation) -> Result<Vec<DeliveryOutcome>, Failure> {
-    let Some(head) = log.head().await? else { return Ok(Vec::new()) };
+pub async fn deliver(pipeline: &Pipeline, log: &Log, invocation: &Invocation) -> Result<Deliveries, Failure> {
+    let Some(head) = log.head().await? else { return Ok(Deliveries::default()) };
     let newest = head.entry.seq;
     let mut outbox = Vec::new();
     let mut reports = Vec::new();
@@ -40,6 +54,7 @@ pub async fn deliver(pipeline: &Pipeline, log: &Log, invocation: &Invocation) ->
     if let Some(failure) = &report.failure {
         tracing::error!(error = %crate::error::chain(failure), "no mail could be sent");
     }
+    let exit = report.exit();
     let outcome = |(delivered, report): (&mail::Delivered, String)| {
         let (state, detail, complete) = delivered.status.said();
         DeliveryOutcome { report, recipient: delivered.recipient.clone(), state: state.to_owned(), detail, complete }
@@ -48,7 +63,7 @@ pub async fn deliver(pipeline: &Pipeline, log: &Log, invocation: &Invocation) ->
     if let (Some(failure), Some(first)) = (report.failure, outcomes.iter_mut().find(|outcome| !outcome.complete)) {
         first.detail = Some(crate::error::chain(&failure));
     }
-    Ok(outcomes)
+    Ok(Deliveries { outcomes, exit })
 }
 
 /// The stored messages of a delivery, for the recipients that are still in its audience.

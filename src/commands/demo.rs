@@ -7,6 +7,7 @@ use crate::commands::outcome::Outcome;
 use crate::commands::run::run;
 use crate::commands::sample::sample_into;
 use crate::error::{Exit, Failure};
+use crate::sample::PIPELINE;
 
 /// Written last by the sample, so that it tells a whole shop from a half one.
 const TRUTH: &str = "shop/truth.json";
@@ -25,11 +26,11 @@ pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, F
         let shop = folder.join("shop").display().to_string();
         sample_into(&shop, &args.shop, invocation).await?;
     }
-    let pipeline = folder.join("pipelines/channel_contribution.yaml");
+    let pipeline = folder.join(PIPELINE);
     let period = PeriodArgs { pipeline, period: period(args, invocation), as_of: None };
     let mut outcome = Box::pin(run(&RunArgs { period, force: false }, invocation)).await?;
     let places = [
-        ("the pipeline, to change", "pipelines/channel_contribution.yaml"),
+        ("the pipeline, to change", PIPELINE),
         ("the mails", "outbox"),
         ("the published tables", "published/current.json"),
         ("what the shop really is", TRUTH),

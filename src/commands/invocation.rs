@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::Timestamp;
 
@@ -51,20 +51,20 @@ impl Invocation {
 /// not: what was being done would stay in doubt.
 #[derive(Clone, Debug, Default)]
 pub struct Stopping {
-    critical: Arc<AtomicBool>,
+    critical: Arc<AtomicUsize>,
 }
 
 impl Stopping {
     /// From here to the end of the guard a signal waits.
     #[must_use]
     pub fn wait(&self) -> Critical {
-        self.critical.store(true, Ordering::SeqCst);
+        self.critical.fetch_add(1, Ordering::SeqCst);
         Critical(self.clone())
     }
 
     #[must_use]
     pub fn may_stop(&self) -> bool {
-        !self.critical.load(Ordering::SeqCst)
+        self.critical.load(Ordering::SeqCst) == 0
     }
 }
 
@@ -74,7 +74,7 @@ pub struct Critical(Stopping);
 
 impl Drop for Critical {
     fn drop(&mut self) {
-        self.0.critical.store(false, Ordering::SeqCst);
+        self.0.critical.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Outcome {
     pub tables: Vec<TableOutcome>,
     pub findings: Vec<Finding>,
     pub deliveries: Vec<DeliveryOutcome>,
+    /// What the deliveries alone would end with.
+    #[serde(skip)]
+    pub delivery_exit: Exit,
     /// Where outputs and mails are.
     pub look_at: Vec<String>,
 }
@@ -63,8 +66,7 @@ impl Outcome {
     pub fn exit(&self) -> Exit {
         match self.ending {
             Ending::Held => Exit::Held,
-            _ if self.deliveries.iter().any(|delivery| !delivery.complete) => Exit::DeliveryIncomplete,
-            _ => Exit::Done,
+            _ => self.delivery_exit,
         }
     }
 }

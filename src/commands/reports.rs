@@ -109,6 +109,11 @@ fn placed(pipeline: &Pipeline, comparisons: &[Comparison]) -> Placed {
     let rows = || comparisons.iter().filter(|comparison| counts(&comparison.control));
     let money = comparisons.iter().filter(|comparison| !counts(&comparison.control));
     let lost = money.map(|comparison| comparison.left.checked_sub(comparison.right).unwrap_or_default());
+    if rows().next().is_none() {
+        // Nothing was counted, so nothing is claimed.
+        let absent = || report::format::ABSENT.to_owned();
+        return Placed { rows_in: absent(), rows_placed: absent(), lost: absent() };
+    }
     Placed {
         rows_in: grouped(&total(rows().map(|comparison| comparison.left).collect())),
         rows_placed: grouped(&total(rows().map(|comparison| comparison.right).collect())),

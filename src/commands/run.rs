@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::checks::{Finding, differing_totals, findings, gravest};
+use crate::checks::{Finding, differing_totals, findings, gravest, stale_sources};
 use crate::cli::RunArgs;
 use crate::commands::deliver::deliver;
 use crate::commands::due::moment;
@@ -85,16 +85,18 @@ impl Run<'_> {
         self.changed.check()?;
         let built = built?;
         let comparisons = self.audit(&inputs, &built).await?;
-        let found = self.check(&built, &comparisons).await?;
+        let found = self.check(&inputs, &built, &comparisons).await?;
         if gravest(&found) == Some(Severity::Block) {
             return Ok(self.outcome(Ending::Held, head.as_ref(), &built.files, found));
         }
         let entry = self.candidate(head.as_ref(), &fingerprint, &built.files).await?;
         let owed = self.render(&entry, &inputs, &built, &found, &comparisons).await?;
+        // From the commit on a stop signal waits for what the commit entails.
+        let _critical = self.invocation.stopping.wait();
         let head = self.commit(entry, &inputs, &owed).await?;
         derive::refresh(&self.log).await?;
         let mut outcome = self.outcome(Ending::Published, Some(&head), &built.files, found);
-        outcome.deliveries = self.deliver().await?;
+        self.deliver(&mut outcome).await?;
         Ok(outcome)
     }
 
@@ -122,7 +124,7 @@ impl Run<'_> {
     async fn nothing_due(&self, head: &Head) -> Result<Outcome, Failure> {
         derive::refresh(&self.log).await?;
         let mut outcome = self.outcome(Ending::NothingDue, Some(head), &[], Vec::new());
-        outcome.deliveries = self.deliver().await?;
+        self.deliver(&mut outcome).await?;
         Ok(outcome)
     }
 
@@ -159,9 +161,10 @@ impl Run<'_> {
         Ok(comparisons?)
     }
 
-    async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
+    async fn check(&self, inputs: &Inputs, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
         self.invocation.progress.stage("checks", self.project.graph.checks.len());
         let mut found = differing_totals(&self.project.pipeline, comparisons);
+        found.extend(stale_sources(inputs, self.moment.as_of));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
         Ok(found)
     }
@@ -296,7 +299,6 @@ impl Run<'_> {
             crate::store::create::put_unique(outputs, &outputs.path(path)?, Bytes::from(bytes.clone())).await?;
         }
         entry.record.deliveries = owed.iter().map(|owed| owed.delivery.clone()).collect();
-        let _critical = self.invocation.stopping.wait();
         match self.log.commit(entry).await? {
             Commit::Committed(head) => Ok(*head),
             Commit::Lost(head) => Err(Failure::new(
@@ -309,8 +311,11 @@ impl Run<'_> {
         }
     }
 
-    async fn deliver(&self) -> Result<Vec<crate::commands::outcome::DeliveryOutcome>, Failure> {
-        deliver(&self.project.pipeline, &self.log, self.invocation).await
+    async fn deliver(&self, outcome: &mut Outcome) -> Result<(), Failure> {
+        let deliveries = deliver(&self.project.pipeline, &self.log, self.invocation).await?;
+        outcome.deliveries = deliveries.outcomes;
+        outcome.delivery_exit = deliveries.exit;
+        Ok(())
     }
 
     fn outcome(&self, ending: Ending, head: Option<&Head>, files: &[WrittenFile], findings: Vec<Finding>) -> Outcome {
@@ -340,6 +345,7 @@ impl Run<'_> {
             tables: tables.into_values().collect(),
             findings,
             deliveries: Vec::new(),
+            delivery_exit: Exit::Done,
             look_at: vec![format!("outputs: {}", outputs.address(&outputs.root))],
         }
     }

@@ -105,8 +105,12 @@ pub fn secret(reference: &str, directory: &Path, environment: &Environment) -> R
     Err(ReferenceError::Literal)
 }
 
-/// Whether a text says where a secret is.
+/// Whether a text says where a secret is, perhaps by a variable.
 pub fn is_reference(text: &str) -> bool {
+    let variable = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    if variable.is_some_and(is_name) {
+        return true;
+    }
     let path = text.strip_prefix("file:").is_some_and(|path| !path.is_empty());
     path || text.strip_prefix("env:").is_some_and(is_name)
 }

@@ -70,8 +70,10 @@ impl<'a> Page<'a> {
     /// The problems in the order of the file: all of them, unless there are more than anybody reads.
     pub fn problems(&self, mut found: Vec<Found>) -> Vec<Problem> {
         found.sort_by_key(|found| found.at);
-        let more = found.get(PROBLEMS).map(|next| (next.at, next.code, found.len() - PROBLEMS));
-        let mut problems: Vec<Problem> = found.into_iter().take(PROBLEMS).map(|found| self.problem(found)).collect();
+        // The last one told is how many are not.
+        let told = if found.len() > PROBLEMS { PROBLEMS - 1 } else { PROBLEMS };
+        let more = found.get(told).map(|next| (next.at, next.code, found.len() - told));
+        let mut problems: Vec<Problem> = found.into_iter().take(told).map(|found| self.problem(found)).collect();
         if let Some((at, code, count)) = more {
             problems.push(self.problem(Found::new(at, code, format!("{count} more problems from here on"))));
         }

@@ -7,7 +7,7 @@ use serde_json::{Map, Number, Value as Json, json};
 
 mod stand_in;
 
-use crate::pipeline::environment::{Environment, ReferenceError, substitute};
+use crate::pipeline::environment::{Environment, ReferenceError, is_reference, substitute};
 use crate::pipeline::node::{At, Key, Node, Plain, Scalar, Value};
 use crate::pipeline::page::{Found, PROBLEMS, Substituted, is_secret, shortened};
 use crate::problem::nearest;
@@ -125,6 +125,9 @@ impl<'a> Shaping<'a> {
     /// The text of a scalar with its references resolved.
     fn text(&mut self, node: &Node, scalar: &Scalar, path: &str) -> Result<String, Found> {
         let value = substitute(&scalar.text, self.environment).map_err(|error| {
+            if hides(path, &scalar.text) {
+                return literal(node, path);
+            }
             let found = Found::new(node.at, error.code(), format!("`{path}`: {error}"));
             let hint = matches!(error, ReferenceError::NotSet(_));
             if hint { found.help("set it, or write ${NAME:-default}") } else { found }
@@ -256,18 +259,31 @@ fn missing(at: At, name: &str, schema: &Json, path: &str) -> Found {
     }
 }
 
-/// `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted.
+/// `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted. A whole number is the
+/// same text to every reader, except where a secret should not have been written at all.
 fn unquoted(node: &Node, scalar: &Scalar, path: &str) -> Option<Found> {
     if scalar.quoted || (scalar.plain == Plain::Text && !looks_boolean(&scalar.text)) {
         return None;
     }
-    let found = |message| Found::new(node.at, "E113", message);
-    if names_secret(path) {
-        return Some(found(format!("`{path}` is a text, but is not read as one")).help("quote this value"));
+    if hides(path, &scalar.text) {
+        return Some(literal(node, path));
+    }
+    if scalar.text.parse::<i64>().is_ok_and(|number| number.to_string() == scalar.text) {
+        return None;
     }
     let text = shortened(&scalar.text);
     let message = format!("`{path}` is a text, but `{text}` unquoted is not read as one");
-    Some(found(message).help(format!("quote this value: \"{text}\"")))
+    Some(Found::new(node.at, "E113", message).help(format!("quote this value: \"{text}\"")))
+}
+
+fn literal(node: &Node, path: &str) -> Found {
+    let error = ReferenceError::Literal;
+    Found::new(node.at, error.code(), format!("`{path}`: {error}")).help("write env:NAME or file:PATH")
+}
+
+/// Whether a value is a secret that somebody wrote into the file.
+fn hides(path: &str, text: &str) -> bool {
+    names_secret(path) && !is_reference(text)
 }
 
 /// Whether the last key of a path promises a secret.

@@ -5,7 +5,7 @@ mod models;
 mod sources;
 mod storage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -70,8 +70,17 @@ impl Pipeline {
             Problems(page.problems(std::mem::take(&mut found)))
         })?;
         let directory = directory_of(file);
-        let mut validator =
-            Validator { file, directory, root: &root, environment, broken, found, spare: Found::whole("E106", "") };
+        let unseen = found.iter().filter(|found| found.code == "E111").map(|found| found.at).collect();
+        let mut validator = Validator {
+            file,
+            directory,
+            root: &root,
+            environment,
+            broken,
+            unseen,
+            found,
+            spare: Found::whole("E106", ""),
+        };
         let pipeline = validator.pipeline(spec, canonical(json));
         match (page.problems(validator.found), pipeline) {
             (problems, Some(pipeline)) if problems.is_empty() => Ok(pipeline),
@@ -139,6 +148,8 @@ pub(super) struct Validator<'a> {
     environment: &'a Environment,
     /// What has a problem already gets no second one.
     broken: Broken,
+    /// Places of texts with characters that no text may have.
+    unseen: BTreeSet<At>,
     found: Vec<Found>,
     /// Where problems go that follow from others.
     spare: Found,
@@ -193,7 +204,7 @@ impl Validator<'_> {
             let problem =
                 self.problem(&["calendar", "time_zone"], "E123", format!("unknown time zone `{}`", spec.time_zone));
             let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-            let full = names.iter().map(String::as_str).filter(|name| name.contains('/'));
+            let full = names.iter().map(String::as_str).filter(|name| is_zone_name(name));
             if let Some(near) = nearest(&shortened(&spec.time_zone), full) {
                 problem.help = Some(format!("did you mean `{near}`?"));
             } else {
@@ -258,7 +269,7 @@ impl Validator<'_> {
     /// Notes a problem at the deepest part of the path that is in the file.
     fn problem(&mut self, path: &[&str], code: &'static str, message: impl Into<String>) -> &mut Found {
         let found = Found::new(self.at(path), code, message);
-        if self.is_broken(path) {
+        if self.unseen.contains(&found.at) || self.is_broken(path) {
             self.spare = found;
             return &mut self.spare;
         }
@@ -372,7 +383,11 @@ fn links(folder: &Path) -> Vec<PathBuf> {
 /// A zone by its full IANA name; abbreviations and offsets are not zones.
 fn named_zone(name: &str) -> Option<TimeZone> {
     let zone = TimeZone::get(name).ok()?;
-    (name.contains('/') || name == "UTC").then_some(zone)
+    is_zone_name(name).then_some(zone)
+}
+
+fn is_zone_name(name: &str) -> bool {
+    name.contains('/') || name == "UTC"
 }
 
 fn param(spec: ParamSpec) -> Result<Param, &'static str> {

@@ -2,7 +2,7 @@
 //!
 //! All of it follows from the newest entry and is rewritten by every run, so losing it loses nothing. `current.json` and
 //! `current.sql` are one object each and name exact, unchanging files: whoever starts from them sees all tables as of one
-//! publication. `latest/` is for programs that only know a folder, and makes no such promise: see [`latest`].
+//! publication. `latest/` is for programs that only know a folder, and makes no such promise: see its own module.
 
 mod latest;
 mod sql;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Decimal128Builder, RecordBatch, StringViewBuilder};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::datasource::MemTable;
@@ -26,12 +26,12 @@ use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
 use crate::warehouse::compile::plan;
 use crate::warehouse::contract::quoted;
+use crate::warehouse::counted::{CountedFile, source_files};
 use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::marts::MartWriter;
 use crate::warehouse::output::{Output, WrittenFile};
-use crate::warehouse::schema::source_files_schema;
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
 use crate::warehouse::table::nullable;
@@ -165,8 +165,7 @@ struct Building<'a> {
     carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
     files: Vec<WrittenFile>,
     keys_seen: KeyRuns,
-    /// Source, intake, file, rows, bytes.
-    counted: Vec<(String, Intake, String, u64, u64)>,
+    counted: Vec<CountedFile>,
 }
 
 impl Building<'_> {
@@ -318,7 +317,7 @@ impl Building<'_> {
         self.register_reference(&context)?;
         self.register_collected(&context, Scope::History)?;
         self.register_remainders(&context)?;
-        context.register_table(crate::models::SOURCE_FILES, Arc::new(self.source_files()?))?;
+        context.register_table(crate::models::SOURCE_FILES, Arc::new(source_files(&self.counted)?))?;
         for model in self.build.graph.of_scope(Scope::History) {
             let frame = self.frame(&context, model, &self.bindings).await?;
             if !model.kept {
@@ -367,7 +366,7 @@ impl Building<'_> {
                 continue;
             }
             let SourceRows { tables, files } = read_source(context, input, intake, &mut self.keys_seen).await?;
-            self.counted.extend(files.into_iter().map(|(file, rows, bytes)| (name.clone(), intake, file, rows, bytes)));
+            self.counted.extend(files.into_iter().map(|file| CountedFile { source: name.clone(), intake, ..file }));
             for (table, frame) in tables {
                 if !self.is_read(&table) {
                     continue;
@@ -422,30 +421,6 @@ impl Building<'_> {
             }
         }
         Ok(())
-    }
-
-    fn source_files(&self) -> Result<MemTable, BuildError> {
-        let (mut sources, mut intakes, mut files) =
-            (StringViewBuilder::new(), StringViewBuilder::new(), StringViewBuilder::new());
-        let number = || Decimal128Builder::new().with_data_type(arrow::datatypes::DataType::Decimal128(20, 0));
-        let (mut rows, mut bytes) = (number(), number());
-        for (source, intake, file, count, size) in &self.counted {
-            sources.append_value(source);
-            intakes.append_option(intake.map(|period| period.to_string()));
-            files.append_value(file);
-            rows.append_value(i128::from(*count));
-            bytes.append_value(i128::from(*size));
-        }
-        let schema = source_files_schema();
-        let columns: Vec<arrow::array::ArrayRef> = vec![
-            Arc::new(sources.finish()),
-            Arc::new(intakes.finish()),
-            Arc::new(files.finish()),
-            Arc::new(rows.finish()),
-            Arc::new(bytes.finish()),
-        ];
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(DataFusionError::from)?;
-        Ok(MemTable::try_new(schema, vec![vec![batch]])?)
     }
 
     async fn frame(

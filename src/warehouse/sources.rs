@@ -11,6 +11,7 @@ use crate::pipeline::Format;
 use crate::problem::{Problem, Problems};
 use crate::warehouse::build::store_url;
 use crate::warehouse::contract::{key_text, sort_out};
+use crate::warehouse::counted::CountedFile;
 use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
 use crate::warehouse::keys::{KeyRuns, repeated_keys};
 use crate::warehouse::schema::{file_schema, partition_fields, rejected_schema, source_schema};
@@ -31,8 +32,7 @@ pub enum SourceError {
 /// The three tables of a source, and its files with their row counts.
 pub struct SourceRows {
     pub tables: Vec<(String, DataFrame)>,
-    /// File, rows, bytes.
-    pub files: Vec<(String, u64, u64)>,
+    pub files: Vec<CountedFile>,
 }
 
 /// Reads a source's rows of one intake and sorts them by the contract.
@@ -91,11 +91,15 @@ fn parquet_rows(
     context.read_table(Arc::new(table))
 }
 
-fn footer_counts(files: &[&InputFile]) -> Vec<(String, u64, u64)> {
-    files.iter().map(|file| (file.meta.location.to_string(), file.rows.unwrap_or_default(), file.meta.size)).collect()
+fn footer_counts(files: &[&InputFile]) -> Vec<CountedFile> {
+    files.iter().map(|file| counted(file, file.rows.unwrap_or_default())).collect()
 }
 
-type TextRows = (DataFrame, Vec<arrow::array::RecordBatch>, Vec<(String, u64, u64)>);
+fn counted(file: &InputFile, rows: u64) -> CountedFile {
+    CountedFile { file: file.meta.location.to_string(), rows, bytes: file.meta.size, ..CountedFile::default() }
+}
+
+type TextRows = (DataFrame, Vec<arrow::array::RecordBatch>, Vec<CountedFile>);
 
 async fn text_rows(
     context: &SessionContext,
@@ -116,7 +120,7 @@ async fn text_rows(
             Ok(rows) => {
                 kept.extend(rows.kept);
                 rejected.extend(rows.rejected);
-                counts.push((name, rows.rows, file.meta.size));
+                counts.push(counted(file, rows.rows));
             }
         }
     }

@@ -3,5 +3,6 @@
 pub mod figures;
 pub mod machine;
 pub mod places;
+pub mod project;
 pub mod s3;
 pub mod smtp;

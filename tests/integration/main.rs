@@ -9,10 +9,13 @@
 
 mod fixtures;
 mod mail;
+mod pipeline_file;
 mod pipeline_reader;
+mod program;
 mod publication;
 mod report;
 mod sample;
+mod shop;
 mod store;
 mod tidy;
 mod warehouse;

@@ -104,6 +104,13 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn environment() -> Environment {
-    let variables = [("SMTP_PASSWORD", "opensesame-canary"), ("STORE_KEY", "store-canary"), ("EMPTY", "")];
+    let variables = [
+        ("SMTP_PASSWORD", "opensesame-canary"),
+        ("STORE_KEY", "store-canary"),
+        ("EMPTY", ""),
+        ("REFERENCE_ACCESS_KEY", "access-canary"),
+        ("REFERENCE_SECRET_KEY", "secret-canary"),
+        ("REFERENCE_SMTP_PASSWORD", "relay-canary"),
+    ];
     variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

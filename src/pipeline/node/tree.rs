@@ -135,7 +135,11 @@ impl<'a> Builder<'a> {
             }
             let key = self.node(event, &span, depth + 1)?;
             let (event, span) = self.inner()?;
-            let value = self.node(event, &span, depth + 1)?;
+            let mut value = self.node(event, &span, depth + 1)?;
+            // A block stands where its key does, not where its first line does.
+            if matches!(value.value, Value::Map(_) | Value::List(_)) && value.at.line > key.at.line {
+                value.at = key.at;
+            }
             let Some(key) = self.key(key) else {
                 self.dropped.push(value);
                 continue;

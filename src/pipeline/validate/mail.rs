@@ -39,24 +39,28 @@ impl Validator<'_> {
                 &["audiences", audience, "recipients"],
                 "E614",
                 format!("audience `{audience}` has no recipient"),
-            );
+            )
+            .help = Some("add an address, or remove the report".to_owned());
         }
         for (index, text) in written.iter().enumerate() {
             let index = index.to_string();
             let path = ["audiences", audience, "recipients", &index];
+            let place = format!("`audiences.{audience}.recipients[{index}]`");
             let recipient = match mailbox(text) {
                 Ok(recipient) => recipient,
                 Err(why) => {
-                    self.problem(&path, "E610", format!("recipient {index} of `{audience}` is no mail address: {why}"));
+                    self.problem(&path, "E610", format!("{place} is no mail address: {why}"));
                     continue;
                 }
             };
             let domain = recipient.address.rsplit('@').next().unwrap_or_default();
             if allowed.is_some_and(|allowed| !allowed.iter().any(|one| one == domain)) {
-                self.problem(&path, "E612", format!("domain `{domain}` is not in delivery.allow_domains"));
+                self.problem(&path, "E612", format!("{place}: domain `{domain}` is not allowed")).help =
+                    Some("add it to delivery.allow_domains, or correct the address".to_owned());
             }
             if !seen.insert(recipient.address.to_lowercase()) {
-                self.problem(&path, "E613", format!("recipient {index} of `{audience}` is listed twice"));
+                self.problem(&path, "E613", format!("{place} is a recipient already")).help =
+                    Some("keep one of them".to_owned());
             }
             recipients.push(recipient);
         }
@@ -157,6 +161,7 @@ impl Validator<'_> {
             TlsSpec::PlaintextLoopback => Tls::PlaintextLoopback,
         };
         if tls == Tls::PlaintextLoopback && !is_loopback(&spec.host) {
+            let path = ["delivery", "transport", "smtp", "tls"];
             self.problem(&path, "E127", format!("plaintext SMTP refused: `{}` is no loopback address", spec.host))
                 .help = Some("use tls: required, or a relay on this machine".to_owned());
         }

@@ -69,6 +69,7 @@ impl Validator<'_> {
         let columns = self.columns(&["models", "marts", &name, "columns"], &spec.columns);
         let known: Vec<&str> = spec.columns.0.iter().map(|(column, _)| column.as_str()).collect();
         if spec.grain.is_empty() {
+            let path = ["models", "marts", &name, "grain"];
             self.problem(&path, "E210", format!("mart `{name}` needs a grain: rows without one have no order")).help =
                 Some("list the columns that identify a row".to_owned());
         }
