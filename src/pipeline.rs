@@ -6,6 +6,7 @@
 pub mod address;
 pub mod environment;
 mod node;
+mod page;
 mod parse;
 mod shape;
 pub mod spec;

@@ -8,6 +8,9 @@ use crate::pipeline::Secret;
 /// Environment variables by name, read once at the start of the program.
 pub type Environment = BTreeMap<String, String>;
 
+/// No secret is larger.
+const SECRET_BYTES: u64 = 1 << 16;
+
 /// Why a reference cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
@@ -19,7 +22,7 @@ pub enum ReferenceError {
     EmptySecret(String),
     #[error("secret file `{0}` cannot be read: {1}")]
     Unreadable(String, String),
-    #[error("secret file `{0}` can be read by others: chmod 600")]
+    #[error("secret file `{0}` can be read by others")]
     Exposed(String),
     #[error("a secret is given by env:NAME or file:PATH, never itself")]
     Literal,
@@ -89,13 +92,27 @@ pub fn secret(reference: &str, directory: &Path, environment: &Environment) -> R
     if let Some(path) = reference.strip_prefix("file:").filter(|path| !path.is_empty()) {
         let file = directory.join(path);
         let unreadable = |error: std::io::Error| ReferenceError::Unreadable(path.to_owned(), error.to_string());
-        let value = std::fs::read_to_string(&file).map_err(unreadable)?;
-        if exposed(&file).map_err(unreadable)? {
+        let about = std::fs::metadata(&file).map_err(unreadable)?;
+        if !about.is_file() || about.len() > SECRET_BYTES {
+            return Err(ReferenceError::Unreadable(path.to_owned(), "no file of a secret's size".to_owned()));
+        }
+        if exposed(&about) {
             return Err(ReferenceError::Exposed(path.to_owned()));
         }
+        let value = std::fs::read_to_string(&file).map_err(unreadable)?;
         return filled(reference, value.trim_end_matches(['\n', '\r']));
     }
     Err(ReferenceError::Literal)
+}
+
+/// Whether a text says where a secret is, perhaps by a variable.
+pub fn is_reference(text: &str) -> bool {
+    let variable = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    if variable.is_some_and(is_name) {
+        return true;
+    }
+    let path = text.strip_prefix("file:").is_some_and(|path| !path.is_empty());
+    path || text.strip_prefix("env:").is_some_and(is_name)
 }
 
 fn filled(reference: &str, value: &str) -> Result<Secret, ReferenceError> {
@@ -108,14 +125,14 @@ fn filled(reference: &str, value: &str) -> Result<Secret, ReferenceError> {
 
 /// Whether others than its owner and group may read a file. Mounted cluster secrets are readable by their group.
 #[cfg(unix)]
-fn exposed(file: &Path) -> std::io::Result<bool> {
+fn exposed(about: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    Ok(std::fs::metadata(file)?.permissions().mode() & 0o007 != 0)
+    about.permissions().mode() & 0o007 != 0
 }
 
 #[cfg(not(unix))]
-fn exposed(_: &Path) -> std::io::Result<bool> {
-    Ok(false)
+fn exposed(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 fn is_name(text: &str) -> bool {

@@ -47,16 +47,11 @@ pub fn size(text: &str) -> Option<usize> {
 
 /// `90m`, `6h`, `2d`.
 pub fn duration(text: &str) -> Option<SignedDuration> {
-    let text = text.trim();
-    let (number, unit) = text.split_at(text.len().checked_sub(1)?);
+    let units = [("m", 60), ("h", 3_600), ("d", 86_400)];
+    let (number, seconds) =
+        units.iter().find_map(|(unit, seconds)| text.trim().strip_suffix(unit).map(|number| (number, seconds)))?;
     let number: i64 = number.parse().ok().filter(|number| *number > 0)?;
-    match unit {
-        "m" => number.checked_mul(60),
-        "h" => number.checked_mul(3_600),
-        "d" => number.checked_mul(86_400),
-        _ => None,
-    }
-    .map(SignedDuration::from_secs)
+    number.checked_mul(*seconds).map(SignedDuration::from_secs)
 }
 
 /// `-12.50` as an exact parameter.

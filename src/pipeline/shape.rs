@@ -1,107 +1,115 @@
 //! The tree against the JSON Schema: unknown keys, missing keys and wrong types, all at once and each in its place.
 //! What passes can be read into the typed spec without another error.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Number, Value as Json, json};
 
-use crate::pipeline::environment::{Environment, ReferenceError, substitute};
-use crate::pipeline::node::{At, HIDDEN, Key, Node, Plain, Scalar, TOLD, Value, is_reference, sounds_secret};
+mod stand_in;
+
+use crate::pipeline::environment::{Environment, ReferenceError, is_reference, substitute};
+use crate::pipeline::node::{At, Key, Node, Plain, Scalar, Value};
+use crate::pipeline::page::{Found, PROBLEMS, Substituted, is_secret, shortened};
 use crate::problem::nearest;
 
-/// A problem before it knows its file.
-pub struct Found {
-    pub at: At,
-    pub code: &'static str,
-    pub message: String,
-    pub help: Option<String>,
+/// A tree in the shape of the schema.
+#[derive(Default)]
+pub struct Shaped {
+    /// What has a problem is replaced by a value of the right type, so that the rest can still be looked at.
+    pub json: Json,
+    pub found: Vec<Found>,
+    /// Paths of the replaced values.
+    pub broken: Broken,
+    pub substituted: Vec<Substituted>,
 }
 
-impl Found {
-    pub fn new(at: At, code: &'static str, message: impl Into<String>) -> Self {
-        Self { at, code, message: message.into(), help: None }
-    }
+/// Paths that have a problem already.
+#[derive(Default)]
+pub struct Broken(BTreeSet<String>);
 
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
+impl Broken {
+    /// Whether the path, something above it or something below it is broken.
+    pub fn touches(&self, path: &str) -> bool {
+        let below = |inner: &str, outer: &str| {
+            let rest = inner.strip_prefix(outer);
+            outer.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(|broken| below(path, broken) || below(broken, path))
     }
 }
 
 /// Turns a tree into JSON of the schema's shape, with `${NAME}` resolved in every scalar value.
-pub fn shaped(root: &Node, schema: &Json, environment: &Environment) -> (Json, Vec<Found>) {
-    let mut shaping = Shaping { definitions: schema.get("$defs"), environment, found: Vec::new() };
-    let json = shaping.node(root, schema, "");
-    (json, shaping.found)
+pub fn shaped(root: &Node, schema: &Json, environment: &Environment) -> Shaped {
+    let mut shaping = Shaping { definitions: schema.get("$defs"), environment, done: Shaped::default() };
+    shaping.done.json = shaping.node(root, schema, "");
+    shaping.done
 }
 
 struct Shaping<'a> {
     definitions: Option<&'a Json>,
     environment: &'a Environment,
-    found: Vec<Found>,
+    done: Shaped,
 }
 
 impl<'a> Shaping<'a> {
-    /// Follows a reference, and an optional value to the schema it has when it is there.
-    fn resolve(&self, schema: &'a Json) -> &'a Json {
-        if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix("#/$defs/")) {
-            return self
-                .definitions
-                .and_then(|definitions| definitions.get(name))
-                .map_or(schema, |found| self.resolve(found));
-        }
-        let some = schema.get("anyOf").and_then(Json::as_array);
-        match some.and_then(|some| some.iter().find(|schema| schema.get("type") != Some(&Json::from("null")))) {
-            Some(found) => self.resolve(found),
-            None => schema,
-        }
-    }
-
     fn node(&mut self, node: &Node, schema: &'a Json, path: &str) -> Json {
         let nullable = is_nullable(schema);
-        let schema = self.resolve(schema);
+        let schema = resolved(self.definitions, schema);
         match &node.value {
             Value::Null if nullable => Json::Null,
             Value::Map(entries) if allows(schema, "object") => self.map(node.at, entries, schema, path),
             Value::List(items) if allows(schema, "array") => self.list(items, schema, path),
-            Value::Scalar(scalar) if is_param(path) => self.param(node, scalar, path),
+            Value::Scalar(scalar) if is_param(path) => self.param(node, scalar, schema, path),
             Value::Scalar(scalar) => self.scalar(node, scalar, schema, path),
             _ => self.wrong(node, schema, path),
         }
+    }
+
+    /// Notes a problem; gives what stands in for the value.
+    fn refuse(&mut self, found: Found, schema: &Json, path: &str) -> Json {
+        self.done.found.push(found);
+        self.done.broken.0.insert(path.to_owned());
+        self.stand_in(schema)
     }
 
     fn map(&mut self, at: At, entries: &[(Key, Node)], schema: &'a Json, path: &str) -> Json {
         let known = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let mut map = Map::new();
-        let mut meant = Vec::new();
+        let mut misspelt = Vec::new();
         for (key, value) in entries {
-            let place = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
-            match known.and_then(|known| known.get(&key.name)).or(others) {
-                Some(schema) => drop(map.insert(key.name.clone(), self.node(value, schema, &place))),
-                None => meant.extend(self.unknown(key, known)),
+            if let Some(schema) = known.and_then(|known| known.get(&key.name)).or(others) {
+                map.insert(key.name.clone(), self.node(value, schema, &below(path, &key.name)));
+            } else {
+                let meant = self.unknown(key, known);
+                misspelt.extend(meant.filter(|name| entries.iter().all(|(key, _)| key.name != *name)));
             }
         }
+        self.done.broken.0.extend(misspelt.iter().map(|name| below(path, name)));
         for name in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
-            // A key that is there under a wrong name has been told.
-            if map.contains_key(name) || meant.contains(&name) {
+            if map.contains_key(name) {
                 continue;
             }
-            let whole = whole(path);
-            self.found.push(if path.is_empty() && name == "version" {
-                Found::new(at, "E114", format!("{whole} needs `version`")).help("write `version: 1` first")
+            let place = below(path, name);
+            let inner = known.and_then(|known| known.get(name)).unwrap_or(&Json::Null);
+            // What was meant by a misspelt key is not missing besides.
+            let value = if misspelt.contains(&name) {
+                self.stand_in(inner)
             } else {
-                Found::new(at, "E106", format!("{whole} needs `{name}`"))
-            });
+                self.refuse(missing(at, name, inner, path), inner, &place)
+            };
+            map.insert(name.to_owned(), value);
         }
         Json::Object(map)
     }
 
-    /// Tells an unknown key, and gives the one that was probably meant.
-    fn unknown<'s>(&mut self, key: &Key, known: Option<&'s Map<String, Json>>) -> Option<&'s str> {
-        let found = Found::new(key.at, "E105", format!("unknown key `{}`", key.name));
+    /// Notes an unknown key; gives the known one that was meant.
+    fn unknown<'k>(&mut self, key: &Key, known: Option<&'k Map<String, Json>>) -> Option<&'k str> {
+        let found = Found::new(key.at, "E105", format!("unknown key `{}`", shortened(&key.name)));
         let names: Vec<&str> = known.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-        let told = self.found.len() < TOLD;
-        let near = told.then(|| nearest(&key.name, names.iter().copied())).flatten();
-        self.found.push(match near {
+        let told = self.done.found.len() < PROBLEMS;
+        let near = nearest(&shortened(&key.name), names.iter().copied().filter(|_| told));
+        self.done.found.push(match near {
             Some(name) => found.help(format!("did you mean `{name}`?")),
             None => found.help(format!("known here: {}", names.join(", "))),
         });
@@ -109,29 +117,40 @@ impl<'a> Shaping<'a> {
     }
 
     fn list(&mut self, items: &[Node], schema: &'a Json, path: &str) -> Json {
-        let Some(inner) = schema.get("items") else { return Json::Null };
+        let Some(inner) = schema.get("items") else { return Json::Array(Vec::new()) };
         let items = items.iter().enumerate().map(|(index, item)| self.node(item, inner, &format!("{path}[{index}]")));
         Json::Array(items.collect())
     }
 
-    fn scalar(&mut self, node: &Node, scalar: &Scalar, schema: &'a Json, path: &str) -> Json {
-        let text = match substitute(&scalar.text, self.environment) {
-            Ok(text) => text,
-            Err(error) => {
-                let error = if hides(path, &scalar.text) { ReferenceError::Literal } else { error };
-                let found = Found::new(node.at, error.code(), format!("`{path}`: {error}"));
-                let hint = matches!(error, ReferenceError::NotSet(_));
-                self.found.push(if hint { found.help("set it, or write ${NAME:-default}") } else { found });
-                return Json::Null;
+    /// The text of a scalar with its references resolved.
+    fn text(&mut self, node: &Node, scalar: &Scalar, path: &str) -> Result<String, Found> {
+        let value = substitute(&scalar.text, self.environment).map_err(|error| {
+            if hides(path, &scalar.text) {
+                return literal(node, path);
             }
+            let found = Found::new(node.at, error.code(), format!("`{path}`: {error}"));
+            let hint = matches!(error, ReferenceError::NotSet(_));
+            if hint { found.help("set it, or write ${NAME:-default}") } else { found }
+        })?;
+        if value != scalar.text {
+            let written = shortened(&scalar.text);
+            self.done.substituted.push(Substituted { at: node.at, written, value: value.clone() });
+        }
+        Ok(value)
+    }
+
+    fn scalar(&mut self, node: &Node, scalar: &Scalar, schema: &'a Json, path: &str) -> Json {
+        let text = match self.text(node, scalar, path) {
+            Ok(text) => text,
+            Err(found) => return self.refuse(found, schema, path),
         };
-        let replaced = text != scalar.text;
         if let Some(words) = words(schema) {
-            return self.word(node, &text, &words, path);
+            return self.word(node, &text, schema, &words, path);
         }
         if allows(schema, "integer") {
             return self.integer(node, &text, schema, path);
         }
+        let replaced = text != scalar.text;
         if allows(schema, "boolean") {
             return match (scalar.plain, text.as_str()) {
                 (Plain::Boolean(value), _) if !scalar.quoted => Json::Bool(value),
@@ -143,71 +162,54 @@ impl<'a> Shaping<'a> {
         if !allows(schema, "string") {
             return self.wrong(node, schema, path);
         }
-        // `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted. A whole number
-        // is the same text to every reader, except where a secret should not have been written at all.
-        let whole = !hides(path, &text) && text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
-        if !scalar.quoted && !replaced && !whole && (scalar.plain != Plain::Text || looks_boolean(&text)) {
-            self.found.push(if hides(path, &text) {
-                let error = ReferenceError::Literal;
-                Found::new(node.at, error.code(), format!("`{path}`: {error}"))
-            } else {
-                Found::new(node.at, "E113", format!("`{path}` is a text, but `{text}` unquoted is not read as one"))
-                    .help(format!("quote this value: \"{text}\""))
-            });
+        match (!replaced).then(|| unquoted(node, scalar, path)).flatten() {
+            Some(found) => self.refuse(found, schema, path),
+            None => Json::String(text),
         }
-        Json::String(text)
     }
 
-    /// A parameter written as its value alone gets the type that YAML gives it.
-    fn param(&mut self, node: &Node, scalar: &Scalar, path: &str) -> Json {
-        let any = json!({ "type": "string" });
-        let quoted = Scalar { quoted: true, ..scalar.clone() };
-        let mut texts = Shaping { definitions: None, environment: self.environment, found: Vec::new() };
-        let value = texts.scalar(node, &quoted, &any, path);
-        self.found.extend(texts.found);
-        let text = value.as_str().unwrap_or_default();
+    /// A parameter written as its value alone gets the type that YAML gives it. What a variable holds is a text.
+    fn param(&mut self, node: &Node, scalar: &Scalar, schema: &'a Json, path: &str) -> Json {
+        let text = match self.text(node, scalar, path) {
+            Ok(text) => text,
+            Err(found) => return self.refuse(found, schema, path),
+        };
         match scalar.plain {
             Plain::Boolean(value) if !scalar.quoted => json!({ "boolean": value }),
             Plain::Number if !scalar.quoted => match text.parse::<i64>() {
                 Ok(number) => json!({ "integer": number }),
                 Err(_) => json!({ "decimal": text }),
             },
-            _ => json!({ "text": text }),
+            _ => match unquoted(node, scalar, path) {
+                Some(found) => self.refuse(found, schema, path),
+                None => json!({ "text": text }),
+            },
         }
     }
 
-    fn word(&mut self, node: &Node, text: &str, words: &[&str], path: &str) -> Json {
+    fn word(&mut self, node: &Node, text: &str, schema: &Json, words: &[&str], path: &str) -> Json {
         if words.contains(&text) {
             return Json::String(text.to_owned());
         }
+        let text = shortened(text);
         let found = Found::new(node.at, "E106", format!("`{path}` cannot be `{text}`"));
-        self.found.push(match nearest(text, words.iter().copied()) {
+        let found = match nearest(&text, words.iter().copied()) {
             Some(word) => found.help(format!("did you mean `{word}`?")),
             None => found.help(format!("one of {}", words.join(", "))),
-        });
-        Json::Null
+        };
+        self.refuse(found, schema, path)
     }
 
     fn integer(&mut self, node: &Node, text: &str, schema: &Json, path: &str) -> Json {
-        let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
-        let (low, high) = (bound("minimum"), bound("maximum"));
+        let bound = |name: &str| schema.get(name).and_then(Json::as_i64);
+        let (low, high) = (bound("minimum").unwrap_or(i64::MIN), bound("maximum").unwrap_or(i64::MAX));
         let Ok(value) = text.parse::<i64>() else { return self.wrong(node, schema, path) };
-        let exact = Number::from(value);
-        let within = exact
-            .as_f64()
-            .is_some_and(|value| low.is_none_or(|low| value >= low) && high.is_none_or(|high| value <= high));
-        if !within {
-            let limit = |bound: Option<f64>| bound.map(|bound| format!("{bound}")).unwrap_or_default();
-            self.found.push(if path == "version" {
-                let message = format!("version {value} of the pipeline file, this program knows {}", limit(high));
-                Found::new(node.at, "E114", message).help("use the program that the file was written for")
-            } else {
-                let message = format!("`{path}` must be {}..{}, got {value}", limit(low), limit(high));
-                Found::new(node.at, "E106", message)
-            });
-            return Json::Null;
+        if (low..=high).contains(&value) {
+            return Json::Number(Number::from(value));
         }
-        Json::Number(exact)
+        let code = if path == "version" { "E114" } else { "E106" };
+        let message = format!("`{path}` must be {low}..{high}, got `{value}`");
+        self.refuse(Found::new(node.at, code, message), schema, path)
     }
 
     fn wrong(&mut self, node: &Node, schema: &Json, path: &str) -> Json {
@@ -220,22 +222,73 @@ impl<'a> Shaping<'a> {
             _ => "text",
         };
         let got = match &node.value {
-            Value::Scalar(scalar) if hides(path, &scalar.text) => format!("`{HIDDEN}`"),
-            Value::Scalar(scalar) => format!("`{}`", scalar.text),
+            Value::Scalar(scalar) if !names_secret(path) => format!("`{}`", shortened(&scalar.text)),
             _ => node.kind().to_owned(),
         };
-        self.found.push(Found::new(node.at, "E106", format!("{} must be {wanted}, got {got}", whole(path))));
-        Json::Null
+        let place = if path.is_empty() { "the pipeline".to_owned() } else { format!("`{path}`") };
+        self.refuse(Found::new(node.at, "E106", format!("{place} must be {wanted}, got {got}")), schema, path)
     }
+}
+
+/// Follows a reference, and an optional value to the schema it has when it is there.
+fn resolved<'a>(definitions: Option<&'a Json>, schema: &'a Json) -> &'a Json {
+    if let Some(name) = schema.get("$ref").and_then(Json::as_str).and_then(|name| name.strip_prefix("#/$defs/")) {
+        let definition = definitions.and_then(|definitions| definitions.get(name));
+        return definition.map_or(schema, |found| resolved(definitions, found));
+    }
+    let some = schema.get("anyOf").and_then(Json::as_array);
+    match some.and_then(|some| some.iter().find(|schema| schema.get("type") != Some(&Json::from("null")))) {
+        Some(found) => resolved(definitions, found),
+        None => schema,
+    }
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn missing(at: At, name: &str, schema: &Json, path: &str) -> Found {
+    let found = match (path, name) {
+        ("", "version") => return Found::new(at, "E114", "the version is missing").help("begin with `version: 1`"),
+        ("", _) => Found::new(at, "E106", format!("the pipeline needs `{name}`")),
+        _ => Found::new(at, "E106", format!("`{path}` needs `{name}`")),
+    };
+    match schema.get("description").and_then(Json::as_str) {
+        Some(description) => found.help(format!("{name}: {}", description.replace('\n', " "))),
+        None => found,
+    }
+}
+
+/// `NO` is false and `1.10` is 1.1 to YAML: a text that could be something else has to be quoted. A whole number is the
+/// same text to every reader, except where a secret should not have been written at all.
+fn unquoted(node: &Node, scalar: &Scalar, path: &str) -> Option<Found> {
+    if scalar.quoted || (scalar.plain == Plain::Text && !looks_boolean(&scalar.text)) {
+        return None;
+    }
+    if hides(path, &scalar.text) {
+        return Some(literal(node, path));
+    }
+    if scalar.text.parse::<i64>().is_ok_and(|number| number.to_string() == scalar.text) {
+        return None;
+    }
+    let text = shortened(&scalar.text);
+    let message = format!("`{path}` is a text, but `{text}` unquoted is not read as one");
+    Some(Found::new(node.at, "E113", message).help(format!("quote this value: \"{text}\"")))
+}
+
+fn literal(node: &Node, path: &str) -> Found {
+    let error = ReferenceError::Literal;
+    Found::new(node.at, error.code(), format!("`{path}`: {error}")).help("write env:NAME or file:PATH")
 }
 
 /// Whether a value is a secret that somebody wrote into the file.
 fn hides(path: &str, text: &str) -> bool {
-    sounds_secret(path.rsplit('.').next().unwrap_or(path)) && !is_reference(text)
+    names_secret(path) && !is_reference(text)
 }
 
-fn whole(path: &str) -> String {
-    if path.is_empty() { "the pipeline".to_owned() } else { format!("`{path}`") }
+/// Whether the last key of a path promises a secret.
+fn names_secret(path: &str) -> bool {
+    path.rsplit('.').next().is_some_and(is_secret)
 }
 
 fn is_param(path: &str) -> bool {

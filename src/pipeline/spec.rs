@@ -199,6 +199,7 @@ pub struct LookupSpec {
     pub value: String,
     /// A version older than this many days counts as none.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 36500))]
     pub max_age_days: Option<u32>,
 }
 

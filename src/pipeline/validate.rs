@@ -5,19 +5,33 @@ mod models;
 mod sources;
 mod storage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use crate::calendar::{Calendar, PeriodUnit};
-use crate::pipeline::environment::Environment;
-use crate::pipeline::node::{At, Node, TOLD};
-use crate::pipeline::shape::{Found, shaped};
+use crate::pipeline::environment::{self, Environment, ReferenceError};
+use crate::pipeline::node::{At, Node, Read};
+use crate::pipeline::page::{Found, Page, shortened};
+use crate::pipeline::shape::{Broken, Shaped, shaped};
 use crate::pipeline::spec::{CalendarSpec, EngineSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
-use crate::pipeline::{Engine, Param, Pipeline, node, parse};
+use crate::pipeline::{Engine, Param, Pipeline, Secret, node, parse};
 use crate::problem::{Place, Problem, Problems, nearest};
 
+/// What a run binds by itself.
+const RESERVED: [&str; 9] = [
+    "as_of",
+    "as_of_day",
+    "currency",
+    "period",
+    "period_end",
+    "period_end_day",
+    "period_first_day",
+    "period_start",
+    "time_zone",
+];
 const DEFAULT_MEMORY: usize = 1 << 30;
 
 impl Pipeline {
@@ -26,7 +40,7 @@ impl Pipeline {
     /// # Errors
     /// Every problem of the file, each with its place.
     pub fn load(file: &Path, environment: &Environment) -> Result<Self, Problems> {
-        let bytes = std::fs::read(file).map_err(|error| {
+        let bytes = limited(file).map_err(|error| {
             let missing = error.kind() == std::io::ErrorKind::NotFound;
             let why = if missing { "pipeline file not found".to_owned() } else { format!("cannot be read: {error}") };
             Problem::new("E100", why).at(Place::file(file)).help("`tieout init` writes one to begin with")
@@ -39,33 +53,57 @@ impl Pipeline {
     /// # Errors
     /// Every problem of the file, each with its place.
     pub fn parse(file: &Path, bytes: &[u8], environment: &Environment) -> Result<Self, Problems> {
-        let (root, text) = node::read(file, bytes)?;
-        let (json, found) = shaped(&root, &schema(), environment);
-        let placed = |mut found: Vec<Found>| {
-            found.sort_by_key(|found| (found.at.line, found.at.column));
-            found.into_iter().take(TOLD).map(|found| place(file, &text, found)).collect::<Vec<_>>()
+        let text =
+            node::text(bytes).map_err(|found| Problems(Page::new(file, "", &Read::default()).problems(vec![found])))?;
+        let read = node::read(text);
+        let mut page = Page::new(file, text, &read);
+        let Read { root, mut found, .. } = read;
+        let Some(root) = root else { return Err(Problems(page.problems(found))) };
+        if let Some(newer) = newer_version(&root) {
+            return Err(Problems(page.problems(vec![newer])));
+        }
+        let Shaped { json, found: misshapen, broken, substituted } = shaped(&root, &schema(), environment);
+        found.extend(misshapen);
+        page.substituted = substituted;
+        let spec: Spec = serde_json::from_value(json.clone()).map_err(|error| {
+            found.push(Found::whole("E106", format!("not a pipeline: {error}")));
+            Problems(page.problems(std::mem::take(&mut found)))
+        })?;
+        let directory = directory_of(file);
+        let unseen = found.iter().filter(|found| found.code == "E111").map(|found| found.at).collect();
+        let mut validator = Validator {
+            file,
+            directory,
+            root: &root,
+            environment,
+            broken,
+            unseen,
+            found,
+            spare: Found::whole("E106", ""),
         };
-        Problems::none_or(placed(found), ())?;
-        let spec: Spec = serde_json::from_value(json.clone())
-            .map_err(|error| Problem::new("E106", format!("not a pipeline: {error}")).at(Place::file(file)))?;
-        let mut validator =
-            Validator { file, directory: directory_of(file), root: &root, environment, found: Vec::new() };
         let pipeline = validator.pipeline(spec, canonical(json));
-        match (placed(validator.found), pipeline) {
+        match (page.problems(validator.found), pipeline) {
             (problems, Some(pipeline)) if problems.is_empty() => Ok(pipeline),
             (problems, _) => Err(Problems(problems)),
         }
     }
 }
 
-fn place(file: &Path, text: &str, found: Found) -> Problem {
-    let mut problem = Problem::new(found.code, found.message).at(node::place(file, text, found.at));
-    problem.help = found.help;
-    // A secret may stand on another line than its key; then its line cannot be shown at all.
-    if let Some(place) = problem.place.as_mut().filter(|_| found.code == "E117") {
-        place.excerpt = place.excerpt.take().filter(|line| line.contains(node::HIDDEN));
-    }
-    problem
+/// At most a little more of a file than it may have.
+fn limited(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(node::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
+    std::fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A file for a later program: whatever else it has cannot be judged.
+fn newer_version(root: &Node) -> Option<Found> {
+    let version = root.get("version")?;
+    let node::Value::Scalar(scalar) = &version.value else { return None };
+    let number: u64 = scalar.text.parse().ok().filter(|number| *number > 1)?;
+    let found = Found::new(version.at, "E114", format!("version {number} of the pipeline file, this program knows 1"));
+    Some(found.help("use the program that the file was written for"))
 }
 
 fn directory_of(file: &Path) -> PathBuf {
@@ -108,7 +146,13 @@ pub(super) struct Validator<'a> {
     directory: PathBuf,
     root: &'a Node,
     environment: &'a Environment,
+    /// What has a problem already gets no second one.
+    broken: Broken,
+    /// Places of texts with characters that no text may have.
+    unseen: BTreeSet<At>,
     found: Vec<Found>,
+    /// Where problems go that follow from others.
+    spare: Found,
 }
 
 impl Validator<'_> {
@@ -119,9 +163,9 @@ impl Validator<'_> {
         let calendar = self.calendar(&spec.calendar);
         let params = self.params(spec.params);
         let storage = self.storage(spec.storage);
-        let inputs = storage.as_ref().map(|storage| storage.inputs.clone());
-        let sources = self.sources(spec.sources, inputs.as_ref());
+        let sources = self.sources(spec.sources, storage.as_ref());
         let models = self.models(spec.models);
+        self.table_names(&sources, &models);
         let checks = self.checks(spec.checks);
         let control_totals = self.control_totals(spec.control_totals, &sources, &models);
         let audiences = self.audiences(spec.audiences, spec.delivery.as_ref());
@@ -159,16 +203,21 @@ impl Validator<'_> {
         let Some(zone) = named_zone(&spec.time_zone) else {
             let problem =
                 self.problem(&["calendar", "time_zone"], "E123", format!("unknown time zone `{}`", spec.time_zone));
-            let names: Vec<String> =
-                jiff::tz::db().available().map(|name| name.to_string()).filter(|name| is_zone_name(name)).collect();
-            if let Some(near) = nearest(&spec.time_zone, names.iter().map(String::as_str)) {
+            let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+            let full = names.iter().map(String::as_str).filter(|name| is_zone_name(name));
+            if let Some(near) = nearest(&shortened(&spec.time_zone), full) {
                 problem.help = Some(format!("did you mean `{near}`?"));
             } else {
                 problem.help = Some("use an IANA name such as Europe/Berlin".to_owned());
             }
             return None;
         };
-        let mut calendar = Calendar { unit, zone, zone_name: spec.time_zone.clone(), first_period: None };
+        let mut calendar = Calendar {
+            unit,
+            zone_name: zone.iana_name().unwrap_or(&spec.time_zone).to_owned(),
+            zone,
+            first_period: None,
+        };
         if let Some(text) = &spec.first_period {
             match calendar.period(text) {
                 Ok(period) => calendar.first_period = Some(period),
@@ -193,6 +242,10 @@ impl Validator<'_> {
         for (name, spec) in specs {
             let path = ["params", &name];
             self.identifier(&path, &name);
+            if RESERVED.contains(&name.as_str()) {
+                self.problem(&path, "E121", format!("`${name}` is set by the run itself")).help =
+                    Some("give the parameter another name".to_owned());
+            }
             match param(spec) {
                 Ok(param) => drop(params.insert(name, param)),
                 Err(why) => drop(self.problem(&path, "E106", format!("parameter `{name}` {why}"))),
@@ -215,24 +268,44 @@ impl Validator<'_> {
 
     /// Notes a problem at the deepest part of the path that is in the file.
     fn problem(&mut self, path: &[&str], code: &'static str, message: impl Into<String>) -> &mut Found {
-        // What is not told needs no place, and looking for one takes time.
-        let nowhere = At { line: usize::MAX, column: 0 };
-        let at = if self.found.len() < TOLD { self.at(path) } else { nowhere };
-        self.found.push(Found::new(at, code, message));
-        let last = self.found.len() - 1;
-        #[expect(clippy::indexing_slicing, reason = "it was pushed a line above")]
-        &mut self.found[last]
+        let found = Found::new(self.at(path), code, message);
+        if self.unseen.contains(&found.at) || self.is_broken(path) {
+            self.spare = found;
+            return &mut self.spare;
+        }
+        self.found.push(found);
+        self.found.last_mut().unwrap_or(&mut self.spare)
+    }
+
+    /// Whether there is a problem already, here or around or inside.
+    fn is_broken(&self, path: &[&str]) -> bool {
+        let mut dotted = String::new();
+        for name in path {
+            match name.parse::<usize>() {
+                Ok(_) => dotted.extend(["[", name, "]"]),
+                Err(_) if dotted.is_empty() => dotted.push_str(name),
+                Err(_) => dotted.extend([".", name]),
+            }
+        }
+        self.broken.touches(&dotted)
+    }
+
+    /// A name that has to be one of those known.
+    fn known(&mut self, path: &[&str], kind: &str, name: &str, known: &[&str]) {
+        if known.contains(&name) {
+            return;
+        }
+        let near = nearest(&shortened(name), known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let help = near.or_else(|| (!known.is_empty()).then(|| format!("known here: {}", known.join(", "))));
+        self.problem(path, "E120", format!("unknown {kind} `{name}`")).help = help;
     }
 
     fn at(&self, path: &[&str]) -> At {
         let mut node = self.root;
         for name in path {
-            let inner = match name.parse::<usize>() {
-                Ok(index) => match &node.value {
-                    node::Value::List(items) => items.get(index),
-                    _ => None,
-                },
-                Err(_) => node.get(name),
+            let inner = match &node.value {
+                node::Value::List(items) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
+                _ => node.get(name),
             };
             match inner {
                 Some(inner) => node = inner,
@@ -244,11 +317,11 @@ impl Validator<'_> {
 
     fn identifier(&mut self, path: &[&str], name: &str) {
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if name.is_empty() || !name.chars().all(word) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        if name.is_empty() || !name.chars().all(word) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
             self.problem(
                 path,
                 "E106",
-                format!("`{name}` is no name: small letters, digits and underscores, a letter first"),
+                format!("`{}` is no name: small letters, digits and underscores, a letter first", shortened(name)),
             );
         }
     }
@@ -259,20 +332,52 @@ impl Validator<'_> {
         }
     }
 
+    /// A secret by reference; neither the message nor the excerpt shows what was written instead of one.
+    fn secret(&mut self, path: &[&str], text: &str) -> Option<Secret> {
+        let error = match environment::secret(text, &self.directory, self.environment) {
+            Ok(secret) => return Some(secret),
+            Err(error) => error,
+        };
+        let help = match error {
+            ReferenceError::Literal => "write env:NAME or file:PATH",
+            ReferenceError::NotSet(_) => "set the variable",
+            ReferenceError::Exposed(_) => "let its owner alone read it: chmod 600",
+            _ => "put the secret there",
+        };
+        let name = path.last().copied().unwrap_or_default();
+        self.problem(path, error.code(), format!("`{name}`: {error}")).help = Some(help.to_owned());
+        None
+    }
+
     /// A path of the project: below the folder above the pipeline file's, links followed.
     fn path(&mut self, place: &[&str], written: &str) -> PathBuf {
-        let joined = self.directory.join(written);
+        let joined = normal(&self.directory.join(written));
         let project = normal(&self.directory.join(".."));
-        let resolved = joined.canonicalize().unwrap_or_else(|_| normal(&joined));
         let real_project = project.canonicalize().unwrap_or_else(|_| project.clone());
-        let outside = !normal(&joined).starts_with(&project)
-            || !(resolved.starts_with(&real_project) || resolved.starts_with(&project));
-        if Path::new(written).is_absolute() || outside {
-            let problem = self.problem(place, "E118", format!("path `{written}` leaves the project directory"));
-            problem.help = Some("keep SQL, templates and tables beside the pipeline's folder".to_owned());
+        // What is not there yet leads nowhere: only the part that exists can be a link.
+        let inside = |path: &Path| {
+            let existing = path.ancestors().find_map(|part| part.canonicalize().ok().map(|real| (part, real)));
+            existing.is_none_or(|(part, real)| !part.starts_with(&project) || real.starts_with(&real_project))
+        };
+        if Path::new(written).is_absolute() || !joined.starts_with(&project) || !inside(&joined) {
+            let message = format!("path `{}` leaves the project directory", shortened(written));
+            self.problem(place, "E118", message).help =
+                Some("keep SQL, templates and tables beside the pipeline's folder".to_owned());
+            return joined;
         }
-        normal(&joined)
+        for link in links(&joined).into_iter().filter(|link| !inside(link)) {
+            let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let message = format!("link `{name}` in `{}` leaves the project directory", shortened(written));
+            self.problem(place, "E118", message).help = Some("put the file itself there".to_owned());
+        }
+        joined
     }
+}
+
+/// Symbolic links in a folder, when there is one.
+fn links(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())).map(|entry| entry.path()).collect()
 }
 
 /// A zone by its full IANA name; abbreviations and offsets are not zones.

@@ -10,6 +10,7 @@
 mod fixtures;
 mod mail;
 mod pipeline_file;
+mod pipeline_reader;
 mod program;
 mod publication;
 mod report;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Validator;
 use crate::pipeline::address::mailbox;
-use crate::pipeline::environment;
+use crate::pipeline::page::shortened;
 use crate::pipeline::spec::{
     AudienceSpec, DeliverySpec, NumberFormatSpec, ReportSpec, SmtpSpec, TlsSpec, TransportSpec,
 };
@@ -76,15 +76,11 @@ impl Validator<'_> {
         for (name, spec) in specs {
             self.identifier(&["reports", &name], &name);
             let directory = self.path(&["reports", &name, "directory"], &spec.directory);
-            if !audiences.contains_key(&spec.audience) {
-                let near = crate::problem::nearest(&spec.audience, audiences.keys().map(String::as_str));
-                let help = near.map(|near| format!("did you mean `{near}`?"));
-                self.problem(
-                    &["reports", &name, "audience"],
-                    "E120",
-                    format!("unknown audience `{}`", spec.audience),
-                )
-                .help = help;
+            let known: Vec<&str> = audiences.keys().map(String::as_str).collect();
+            self.known(&["reports", &name, "audience"], "audience", &spec.audience, &known);
+            for (index, attachment) in spec.attachments.iter().enumerate() {
+                let place = ["reports", &name, "attachments", &index.to_string(), "name"];
+                self.file_name(&place, &attachment.name);
             }
             let attachments =
                 spec.attachments.into_iter().map(|one| Attachment { name: one.name, queries: one.queries }).collect();
@@ -93,6 +89,17 @@ impl Validator<'_> {
             reports.insert(name, report);
         }
         reports
+    }
+
+    /// A name that is safe as a file wherever the mail is opened.
+    fn file_name(&mut self, path: &[&str], name: &str) {
+        let plain = name.replace("{period}", "");
+        let usual = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-');
+        if plain.starts_with(['.', '-', ' ']) || !plain.chars().all(usual) {
+            let message = format!("`{}` is no plain file name", shortened(name));
+            self.problem(path, "E106", message).help =
+                Some("use letters, digits, spaces, dots, dashes and underscores, and {period}".to_owned());
+        }
     }
 
     /// A pipeline without reports mails nothing; it then has a transport that is never used.
@@ -161,19 +168,10 @@ impl Validator<'_> {
         if spec.username.is_some() != spec.password.is_some() {
             self.problem(&path, "E106", "username and password belong together");
         }
-        let password =
-            match spec.password.as_deref().map(|text| environment::secret(text, &self.directory, self.environment)) {
-                None => None,
-                Some(Ok(secret)) => Some(secret),
-                Some(Err(error)) => {
-                    self.problem(
-                        &["delivery", "transport", "smtp", "password"],
-                        error.code(),
-                        format!("password: {error}"),
-                    );
-                    return None;
-                }
-            };
+        let password = match &spec.password {
+            None => None,
+            Some(text) => Some(self.secret(&["delivery", "transport", "smtp", "password"], text)?),
+        };
         Some(Smtp {
             host: spec.host,
             port: spec.port,

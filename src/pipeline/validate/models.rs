@@ -7,7 +7,8 @@ use crate::pipeline::spec::{
     CheckSpec, ChecksSpec, ControlTotalSpec, MartSpec, ModelsSpec, ScopeSpec, SeveritySpec, SideSpec,
 };
 use crate::pipeline::{
-    Carried, CheckSettings, Checks, ControlTotal, Lookup, Mart, Models, Relation, Scope, Severity, Side, Source,
+    Carried, CheckSettings, Checks, Column, ColumnType, ControlTotal, Lookup, Mart, Models, Relation, Scope, Severity,
+    Side, Source,
 };
 
 impl Validator<'_> {
@@ -66,7 +67,7 @@ impl Validator<'_> {
         let path = ["models", "marts", &name];
         self.identifier(&path, &name);
         let columns = self.columns(&["models", "marts", &name, "columns"], &spec.columns);
-        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let known: Vec<&str> = spec.columns.0.iter().map(|(column, _)| column.as_str()).collect();
         if spec.grain.is_empty() {
             let path = ["models", "marts", &name, "grain"];
             self.problem(&path, "E210", format!("mart `{name}` needs a grain: rows without one have no order")).help =
@@ -75,7 +76,15 @@ impl Validator<'_> {
         self.known_columns(&["models", "marts", &name, "grain"], &spec.grain, &known);
         self.known_columns(&["models", "marts", &name, "ratios"], &spec.ratios, &known);
         if let Some(period) = &spec.period {
-            self.known_columns(&["models", "marts", &name, "period"], std::slice::from_ref(period), &known);
+            self.known(&["models", "marts", &name, "period"], "column", period, &known);
+            let bad = columns
+                .iter()
+                .find(|column| &column.name == period)
+                .is_some_and(|column| !matches!(column.kind, ColumnType::Date | ColumnType::Text) || column.nullable);
+            if bad {
+                let message = format!("`{period}` gives a row its period: a date or text without nulls");
+                self.problem(&["models", "marts", &name, "period"], "E106", message);
+            }
         }
         Mart {
             name,
@@ -142,15 +151,67 @@ impl Validator<'_> {
                 return None;
             }
         };
-        let (name, known): (_, Vec<&str>) = match &of {
-            Relation::Source(name) => (name, sources.keys().map(String::as_str).collect()),
-            Relation::Table(name) => (name, models.marts.keys().map(String::as_str).collect()),
+        let (at, kind, name, known): (_, _, _, Vec<&str>) = match &of {
+            Relation::Source(name) => ("source", "source", name, sources.keys().map(String::as_str).collect()),
+            Relation::Table(name) => ("table", "mart", name, models.marts.keys().map(String::as_str).collect()),
         };
-        if !known.contains(&name.as_str()) {
-            let near =
-                crate::problem::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-            self.problem(path, "E120", format!("unknown source or mart `{name}`")).help = near;
+        let at: Vec<&str> = path.iter().copied().chain([at]).collect();
+        self.known(&at, kind, name, &known);
+        let columns: Option<Vec<String>> = match &of {
+            Relation::Source(name) => sources.get(name).map(|source| names(&source.columns)),
+            Relation::Table(name) => models.marts.get(name).map(|mart| names(&mart.columns)),
+        };
+        if let Some(columns) = columns {
+            self.side_columns(path, &spec.by, spec.filter.keys(), &columns);
         }
         Some(Side { of, sum: spec.sum, by: spec.by, filter: spec.filter })
     }
+
+    fn side_columns<'a>(
+        &mut self,
+        path: &[&str],
+        by: &[String],
+        filter: impl Iterator<Item = &'a String>,
+        columns: &[String],
+    ) {
+        let known: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let inner = |name| path.iter().copied().chain([name]).collect::<Vec<_>>();
+        self.known_columns(&inner("by"), by, &known);
+        for column in filter {
+            let place: Vec<&str> = path.iter().copied().chain(["where", column.as_str()]).collect();
+            self.known(&place, "column", column, &known);
+        }
+    }
+
+    /// A name means one table.
+    pub(super) fn table_names(&mut self, sources: &BTreeMap<String, Source>, models: &Models) {
+        let mut taken: BTreeMap<String, String> = BTreeMap::new();
+        taken.insert("source_files".to_owned(), "the table of files read".to_owned());
+        for name in sources.keys() {
+            for table in [name.clone(), format!("{name}_rejected"), format!("{name}_duplicates")] {
+                self.table_name(&["sources", name], table, format!("source `{name}`"), &mut taken);
+            }
+        }
+        for name in models.marts.keys() {
+            self.table_name(&["models", "marts", name], name.clone(), format!("mart `{name}`"), &mut taken);
+        }
+        for (index, carried) in models.carried.iter().enumerate() {
+            let path = ["models", "carried", &index.to_string(), "remainder"];
+            let whose = format!("the remainder of `{}`", carried.model);
+            self.table_name(&path, carried.remainder.clone(), whose, &mut taken);
+        }
+    }
+
+    fn table_name(&mut self, path: &[&str], table: String, whose: String, taken: &mut BTreeMap<String, String>) {
+        if let Some(other) = taken.get(&table) {
+            let message = format!("table `{table}` of {whose} is also that of {other}");
+            self.problem(path, "E121", message).help = Some("give one of them another name".to_owned());
+        } else {
+            taken.insert(table, whose);
+        }
+    }
+}
+
+fn names(columns: &[Column]) -> Vec<String> {
+    columns.iter().map(|column| column.name.clone()).collect()
 }

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 use super::Validator;
-use super::storage::folder_url;
+use super::storage::{folder_url, overlap};
+use crate::pipeline::page::shortened;
 use crate::pipeline::spec::{Columns, FormatSpec, PartitionSpec, SourceSpec};
-use crate::pipeline::{Column, Format, Partition, Source, parse};
+use crate::pipeline::{Column, Format, Partition, Source, Storage, parse};
 
 impl Validator<'_> {
     pub(super) fn sources(
         &mut self,
         specs: BTreeMap<String, SourceSpec>,
-        inputs: Option<&Url>,
+        storage: Option<&Storage>,
     ) -> BTreeMap<String, Source> {
         if specs.is_empty() {
             self.problem(&["sources"], "E106", "a pipeline needs at least one source");
@@ -22,14 +23,14 @@ impl Validator<'_> {
         for (name, spec) in specs {
             self.identifier(&["sources", &name], &name);
             self.owner(&["sources", &name, "owner"], &spec.owner);
-            if let Some(source) = self.source(&name, spec, inputs) {
+            if let Some(source) = self.source(&name, spec, storage) {
                 sources.insert(name, source);
             }
         }
         sources
     }
 
-    fn source(&mut self, name: &str, spec: SourceSpec, inputs: Option<&Url>) -> Option<Source> {
+    fn source(&mut self, name: &str, spec: SourceSpec, storage: Option<&Storage>) -> Option<Source> {
         let columns = self.columns(&["sources", name, "columns"], &spec.columns);
         let partitions: Vec<_> = spec
             .partitions
@@ -40,8 +41,8 @@ impl Validator<'_> {
                 PartitionSpec::Text => (column, Partition::Text),
             })
             .collect();
-        self.check_partitions(name, &partitions, &columns);
-        let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        self.check_partitions(name, &spec.files, &partitions, &columns);
+        let known: Vec<&str> = spec.columns.0.iter().map(|(column, _)| column.as_str()).collect();
         let partition_names: Vec<&str> = partitions.iter().map(|(column, _)| column.as_str()).collect();
         let keyable: Vec<&str> = known.iter().chain(&partition_names).copied().collect();
         self.known_columns(&["sources", name, "key"], &spec.key, &keyable);
@@ -56,7 +57,10 @@ impl Validator<'_> {
             }
             duration
         });
-        let files = self.pattern(name, &spec.files, spec.reference, inputs);
+        let files = self.pattern(name, &spec.files, spec.reference, storage.map(|storage| &storage.inputs));
+        if let (Some(files), Some(storage)) = (&files, storage) {
+            self.check_apart(name, &spec.files, files, &storage.outputs);
+        }
         Some(Source {
             name: name.to_owned(),
             files: files?,
@@ -75,7 +79,7 @@ impl Validator<'_> {
         })
     }
 
-    fn check_partitions(&mut self, name: &str, partitions: &[(String, Partition)], columns: &[Column]) {
+    fn check_partitions(&mut self, name: &str, files: &str, partitions: &[(String, Partition)], columns: &[Column]) {
         let path = ["sources", name, "partitions"];
         if partitions.iter().filter(|(_, kind)| *kind == Partition::Period).count() > 1 {
             self.problem(
@@ -84,10 +88,28 @@ impl Validator<'_> {
                 format!("source `{name}` has two period partitions, a file arrives for one period"),
             );
         }
+        if !partitions_fit(files, partitions) {
+            let message = format!("the partitions of source `{name}` are not those of its pattern, in order");
+            self.problem(&path, "E106", message).help =
+                Some("name each `column=*` folder of files under partitions".to_owned());
+        }
         for (partition, _) in partitions {
             if columns.iter().any(|column| &column.name == partition) {
                 self.problem(&path, "E106", format!("`{partition}` is a partition and a column of source `{name}`"));
             }
+        }
+    }
+
+    /// Files of its own URL stay apart from the outputs too; those below the inputs do already.
+    fn check_apart(&mut self, name: &str, written: &str, files: &Url, outputs: &Url) {
+        let mut folder = files.clone();
+        let fixed: Vec<&str> = files.path().split('/').take_while(|segment| !segment.contains('*')).collect();
+        folder.set_path(&format!("{}/", fixed.join("/").trim_end_matches('/')));
+        if written.contains("://") && overlap(&folder, outputs) {
+            let message =
+                format!("outputs and the files `{}` of source `{name}` contain one another", shortened(written));
+            self.problem(&["sources", name, "files"], "E122", message).help =
+                Some("an output must never overwrite an input: give each a folder of its own".to_owned());
         }
     }
 
@@ -117,11 +139,13 @@ impl Validator<'_> {
             self.problem(path, "E106", "at least one column is needed");
         }
         for (name, text) in &specs.0 {
+            let place: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
             match parse::column(name, text) {
                 Ok(column) => columns.push(column),
                 Err(why) => {
-                    let place: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-                    self.problem(&place, "E106", format!("`{text}` is no column type")).help = Some(why.to_owned());
+                    // Within braces the comma of a type ends the value.
+                    let help = if text.contains('(') && !text.contains(')') { "quote this type" } else { why };
+                    self.problem(&place, "E106", format!("`{text}` is no column type")).help = Some(help.to_owned());
                 }
             }
         }
@@ -134,13 +158,21 @@ impl Validator<'_> {
         for (index, name) in names.iter().enumerate() {
             let index = index.to_string();
             let place: Vec<&str> = path.iter().copied().chain([index.as_str()]).collect();
-            if !seen.insert(name) {
+            if seen.insert(name) {
+                self.known(&place, "column", name, known);
+            } else {
                 self.problem(&place, "E106", format!("`{name}` is listed twice"));
-            } else if !known.contains(&name.as_str()) {
-                let near =
-                    crate::problem::nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-                self.problem(&place, "E120", format!("`{name}` is no column here")).help = near;
             }
         }
     }
+}
+
+/// Whether every partition is a folder of the pattern, in that order, and every `column=*` folder is a partition.
+fn partitions_fit(files: &str, partitions: &[(String, Partition)]) -> bool {
+    let declared: Vec<&str> = partitions.iter().map(|(column, _)| column.as_str()).collect();
+    let folders = files.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let named: Vec<(&str, &str)> = folders.split('/').filter_map(|folder| folder.split_once('=')).collect();
+    let inside: Vec<&str> = named.iter().map(|(name, _)| *name).filter(|name| declared.contains(name)).collect();
+    let free = named.iter().filter(|(_, value)| value.contains('*')).all(|(name, _)| declared.contains(name));
+    files.contains("**") || (inside == declared && free)
 }

@@ -6,8 +6,7 @@ use std::path::Path;
 use url::Url;
 
 use super::{Validator, normal};
-use crate::pipeline::environment;
-use crate::pipeline::node::{sounds_secret, without_user};
+use crate::pipeline::page::is_secret;
 use crate::pipeline::spec::StorageSpec;
 use crate::pipeline::{Storage, Text};
 
@@ -35,7 +34,7 @@ impl Validator<'_> {
         }
         let url = if written.contains("://") { Url::parse(written).ok() } else { folder_url(&self.directory, written) };
         let Some(mut url) = url.filter(|url| SCHEMES.contains(&url.scheme()) || url.scheme() == "memory") else {
-            let message = format!("`{}` is no URL of a store", without_user(written));
+            let message = format!("`{}` is no URL of a store", without_password(written));
             self.problem(path, "E106", message).help =
                 Some("use a folder, or file://, s3://, gs://, az://, abfss://, https://".to_owned());
             return None;
@@ -56,13 +55,12 @@ impl Validator<'_> {
         for (key, value) in specs {
             let path = ["storage", "options", &key];
             let reference = value.starts_with("env:") || value.starts_with("file:");
-            if !reference && !sounds_secret(&key) {
+            if !reference && !is_secret(&key) {
                 options.insert(key, Text::Plain(value));
                 continue;
             }
-            match environment::secret(&value, &self.directory, self.environment) {
-                Ok(secret) => drop(options.insert(key, Text::Secret(secret))),
-                Err(error) => drop(self.problem(&path, error.code(), format!("`{key}`: {error}"))),
+            if let Some(secret) = self.secret(&path, &value) {
+                options.insert(key, Text::Secret(secret));
             }
         }
         options
@@ -73,8 +71,16 @@ pub(super) fn folder_url(directory: &Path, folder: &str) -> Option<Url> {
     Url::from_directory_path(normal(&directory.join(folder))).ok()
 }
 
-fn overlap(one: &Url, other: &Url) -> bool {
+/// Whether one contains the other.
+pub(super) fn overlap(one: &Url, other: &Url) -> bool {
     let place = |url: &Url| format!("{}://{}{}", url.scheme(), url.authority(), url.path());
     let (one, other) = (place(one), place(other));
     one.starts_with(&other) || other.starts_with(&one)
+}
+
+fn without_password(written: &str) -> String {
+    match written.split_once("://").and_then(|(scheme, rest)| rest.split_once('@').map(|(_, host)| (scheme, host))) {
+        Some((scheme, host)) => format!("{scheme}://***@{host}"),
+        None => written.to_owned(),
+    }
 }
