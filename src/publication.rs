@@ -20,20 +20,11 @@ pub mod manifest;
 pub mod read;
 pub mod writer;
 
-use sha2::{Digest, Sha256};
-
 pub use entry::{Action, Candidate, Carried, Closing, Delivery, Entry, Part, Recipient, Record, Tables};
 pub use error::PublicationError;
 pub use log::{Commit, Head, Log};
 pub use manifest::{Manifest, ManifestColumn, ManifestFile};
 pub use read::{Publication, PublishedFile};
 
-use crate::warehouse::output::hex;
-
 /// The period under which a table is published that is not split by period.
 pub const WHOLE: &str = "all";
-
-/// SHA-256 in hex.
-fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}

@@ -1,7 +1,6 @@
 //! Delivering what the log says is owed, whoever put it there.
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use crate::commands::invocation::Invocation;
 use crate::commands::outcome::DeliveryOutcome;
@@ -9,7 +8,7 @@ use crate::error::{Exit, Failure};
 use crate::mail::{self, Ledger, OutboxEntry, Transport};
 use crate::pipeline::{Mailbox, Pipeline};
 use crate::publication::{Delivery, Log};
-use crate::warehouse::output::hex;
+use crate::warehouse::output::sha256_hex;
 
 /// Entries behind the head whose deliveries are looked at again.
 const LOOKED_BACK: u64 = 20;
@@ -83,7 +82,7 @@ async fn entries(pipeline: &Pipeline, log: &Log, delivery: &Delivery) -> Result<
         let outputs = log.outputs();
         let path = outputs.path(&recipient.eml_path)?;
         let bytes: Bytes = outputs.read(&path).await?;
-        if hex(&Sha256::digest(&bytes)) != recipient.eml_sha256 {
+        if sha256_hex(&bytes) != recipient.eml_sha256 {
             let message =
                 format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
             return Err(Failure::new(Exit::InputContract, message));

@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::commands::project::Project;
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::inputs::Inputs;
-use crate::warehouse::output::hex;
+use crate::warehouse::output::sha256_hex;
 
 /// Raised whenever the same inputs would give other figures or other files than before.
 const SEMANTIC_VERSION: u32 = 1;
@@ -34,13 +33,13 @@ pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Finger
     if let Value::Object(keys) = &mut config {
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
     }
-    let models = project.graph.models.iter().map(|model| (model.name.clone(), digest(model.query.text.as_bytes())));
+    let models = project.graph.models.iter().map(|model| (model.name.clone(), sha256_hex(model.query.text.as_bytes())));
     let checks =
-        project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), digest(query.text.as_bytes())));
+        project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), sha256_hex(query.text.as_bytes())));
     let sql: BTreeMap<_, _> = models.chain(checks).collect();
     let templates = templates(project);
     let (config, inputs) =
-        (digest(config.to_string().as_bytes()), digest(inputs_manifest(inputs).to_string().as_bytes()));
+        (sha256_hex(config.to_string().as_bytes()), sha256_hex(inputs_manifest(inputs).to_string().as_bytes()));
     let whole = json!({
         "semantic_version": SEMANTIC_VERSION,
         "config": config,
@@ -50,7 +49,7 @@ pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Finger
         "period": moment.period.to_string(),
         "as_of": moment.as_of.to_string(),
     });
-    Fingerprint { whole: digest(whole.to_string().as_bytes()), config, inputs, sql, templates }
+    Fingerprint { whole: sha256_hex(whole.to_string().as_bytes()), config, inputs, sql, templates }
 }
 
 /// Every pinned file with what identifies its content.
@@ -73,13 +72,7 @@ pub fn inputs_manifest(inputs: &Inputs) -> Value {
 
 fn templates(project: &Project) -> BTreeMap<String, String> {
     let texts = project.reports.iter().flat_map(|(report, loaded)| {
-        loaded.texts.iter().map(move |(file, text)| (format!("{report}/{file}"), digest(text.as_bytes())))
+        loaded.texts.iter().map(move |(file, text)| (format!("{report}/{file}"), sha256_hex(text.as_bytes())))
     });
     texts.collect()
-}
-
-/// SHA-256 in hex.
-#[must_use]
-pub fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }

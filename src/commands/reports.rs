@@ -6,7 +6,6 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use jiff::Timestamp;
 
 use crate::checks::Finding;
-use crate::commands::fingerprint::digest;
 use crate::commands::project::{Project, ProjectReport};
 use crate::controls::{Amount, Comparison};
 use crate::error::{Exit, Failure};
@@ -16,6 +15,7 @@ use crate::report::{self, Facts, Placed, Rendered, Table};
 use crate::warehouse::bindings::{Bindings, Moment};
 use crate::warehouse::compile::plan;
 use crate::warehouse::inputs::Inputs;
+use crate::warehouse::output::sha256_hex;
 
 /// The tables of a report's queries, by query.
 pub type Tables = BTreeMap<String, Table>;
@@ -49,7 +49,7 @@ pub fn figures_sha256(tables: &Tables) -> String {
         }
         text.push('\u{1e}');
     }
-    digest(text.as_bytes())
+    sha256_hex(text.as_bytes())
 }
 
 /// What every report of a run says about it.
@@ -130,14 +130,7 @@ fn grouped(digits: &str) -> String {
     let Some(whole) = digits.split('.').next().filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit())) else {
         return digits.to_owned();
     };
-    let mut text = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    report::format::group(whole)
 }
 
 /// Optional sources that had no file.

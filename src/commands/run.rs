@@ -9,7 +9,7 @@ use crate::checks::{Finding, differing_totals, findings, gravest, stale_sources}
 use crate::cli::RunArgs;
 use crate::commands::deliver::deliver;
 use crate::commands::due::moment;
-use crate::commands::fingerprint::{Fingerprint, digest, fingerprint, inputs_manifest};
+use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::{Invocation, Scratch};
 use crate::commands::outcome::{Ending, Outcome, TableOutcome};
@@ -27,7 +27,7 @@ use crate::store::{ChangedInputs, Stores};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
-use crate::warehouse::output::{Output, WrittenFile};
+use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::session::Limits;
 
 /// Runs a pipeline.
@@ -256,7 +256,7 @@ impl Run<'_> {
         let recipients = messages.iter().map(|message| Recipient {
             rcpt_hash: message.recipient.clone(),
             eml_path: self.eml_path(name, &message.recipient),
-            eml_sha256: digest(&message.bytes),
+            eml_sha256: sha256_hex(&message.bytes),
         });
         let delivery = Delivery {
             delivery_id,

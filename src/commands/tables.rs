@@ -4,19 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::SessionContext;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
 
 use crate::error::{Exit, Failure};
 use crate::pipeline::Pipeline;
 use crate::publication::Publication;
-use crate::warehouse::output::WrittenFile;
-use crate::warehouse::schema::mart_schema;
+use crate::warehouse::output::{self, WrittenFile};
 use crate::warehouse::session::session;
-use crate::warehouse::table::{FileTable, TableFile};
 
 /// A file of a table: where it is in the store, and its size in bytes.
 pub type File = (Path, u64);
@@ -59,21 +56,11 @@ pub fn table_session(
 ) -> Result<SessionContext, Failure> {
     let internal = |error| Failure::new(Exit::Internal, error);
     let context = session(Arc::new(RuntimeEnv::default()), &pipeline.calendar, cores);
-    let url = ObjectStoreUrl::parse("output://tables").map_err(internal)?;
+    let url = output::store_url().map_err(internal)?;
     context.register_object_store(url.as_ref(), Arc::clone(store));
     for (name, mart) in &pipeline.models.marts {
-        let of_table = files.get(name).map(Vec::as_slice).unwrap_or_default();
-        let table_files = of_table.iter().map(|(path, bytes)| TableFile {
-            meta: ObjectMeta {
-                location: path.clone(),
-                last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
-                size: *bytes,
-                e_tag: None,
-                version: None,
-            },
-            partitions: Vec::new(),
-        });
-        let table = FileTable::new(url.clone(), table_files.collect(), mart_schema(mart), Vec::new());
+        let of_table = files.get(name).cloned().unwrap_or_default();
+        let table = output::table(mart, of_table).map_err(internal)?;
         context.register_table(name.as_str(), Arc::new(table)).map_err(internal)?;
     }
     Ok(context)

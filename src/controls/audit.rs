@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
-use sha2::{Digest, Sha256};
 
 use crate::controls::expression::{Sum, SumError};
 use crate::controls::reader::{ControlError, batches_of};
@@ -15,7 +14,7 @@ use crate::controls::{Comparison, compare};
 use crate::error::{Exit, Failure};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::warehouse::inputs::{Inputs, SourceInput};
-use crate::warehouse::output::{Output, WrittenFile, hex};
+use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::text;
 
 /// Why the audit could not be finished. An audit that is not finished has not passed.
@@ -98,7 +97,7 @@ async fn audit_table(output: &Output, file: &WrittenFile, adding: Vec<&mut Addin
     let name = file.path.to_string();
     let read = |source| AuditError::Read { file: name.clone(), source };
     let bytes = output.store.get(&file.path).await.map_err(read)?.bytes().await.map_err(read)?;
-    if hex(&Sha256::digest(&bytes)) != file.sha256 {
+    if sha256_hex(&bytes) != file.sha256 {
         return Err(AuditError::Changed { file: name });
     }
     let found = add_bytes(&name, bytes, adding)?;

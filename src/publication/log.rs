@@ -7,9 +7,10 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Entry, Manifest, Part, Publication, PublicationError, digest};
+use super::{Entry, Manifest, Part, Publication, PublicationError};
 use crate::store::create::{create, put_unique};
 use crate::store::{Created, Kind, Location, StoreError, Stores};
+use crate::warehouse::output::sha256_hex;
 
 /// The layout that this program writes.
 const LAYOUT: u32 = 1;
@@ -129,7 +130,7 @@ impl Log {
         if entry.seq != seq {
             return Err(self.broken(format!("entry {seq} calls itself {}", entry.seq)));
         }
-        Ok(Head { entry, sha256: digest(&bytes) })
+        Ok(Head { entry, sha256: sha256_hex(&bytes) })
     }
 
     /// Puts an entry into the log, made by [`super::Candidate::after`]. This is the moment of publication.
@@ -140,7 +141,7 @@ impl Log {
         self.ensure_format().await?;
         let bytes = Bytes::from(self.text(&entry)?);
         match create(&self.single, &self.entry_path(entry.seq)?, &bytes).await? {
-            Created::Mine => Ok(Commit::Committed(Box::new(Head { entry, sha256: digest(&bytes) }))),
+            Created::Mine => Ok(Commit::Committed(Box::new(Head { entry, sha256: sha256_hex(&bytes) }))),
             Created::Theirs(_) => {
                 let head = self.head().await?;
                 let head = head.ok_or_else(|| self.broken(format!("entry {} came and went", entry.seq)))?;
@@ -190,7 +191,7 @@ impl Log {
             Err(StoreError::Failed { kind: Kind::Missing, .. }) => return Err(wrong("is missing".to_owned())),
             other => other?,
         };
-        if digest(&bytes) != part.manifest_sha256 {
+        if sha256_hex(&bytes) != part.manifest_sha256 {
             return Err(wrong("has been changed".to_owned()));
         }
         serde_json::from_slice(&bytes).map_err(|error| wrong(format!("cannot be understood: {error}")))

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{WHOLE, digest};
-use crate::pipeline::{ColumnType, Mart};
-use crate::warehouse::output::WrittenFile;
+use super::WHOLE;
+use crate::pipeline::Mart;
+use crate::warehouse::output::{WrittenFile, sha256_hex};
+use crate::warehouse::schema::{arrow_type, written};
 
 /// The files of one table and period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ impl Manifest {
     /// The text that is stored, and its hash.
     pub(crate) fn text(&self) -> Result<(Vec<u8>, String), serde_json::Error> {
         let text = serde_json::to_vec_pretty(self)?;
-        let name = digest(&text);
+        let name = sha256_hex(&text);
         Ok((text, name))
     }
 
@@ -84,7 +85,7 @@ impl Manifest {
             self.columns.iter().map(|column| format!("{}\0{}\0{}", column.name, column.kind, column.nullable));
         let files = self.files.iter().map(|file| file.sha256.clone());
         let all: Vec<String> = columns.chain(["\0".to_owned()]).chain(files).collect();
-        digest(all.join("\n").as_bytes())
+        sha256_hex(all.join("\n").as_bytes())
     }
 }
 
@@ -99,19 +100,6 @@ impl ManifestFile {
 
 impl ManifestColumn {
     fn of(column: &crate::pipeline::Column) -> Self {
-        Self { name: column.name.clone(), kind: type_name(column.kind), nullable: column.nullable }
-    }
-}
-
-/// A type as the pipeline writes it.
-fn type_name(kind: ColumnType) -> String {
-    match kind {
-        ColumnType::Text => "text".to_owned(),
-        ColumnType::Integer => "integer".to_owned(),
-        ColumnType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
-        ColumnType::Boolean => "boolean".to_owned(),
-        ColumnType::Date => "date".to_owned(),
-        ColumnType::Timestamp => "timestamp".to_owned(),
-        ColumnType::LocalTimestamp => "local_timestamp".to_owned(),
+        Self { name: column.name.clone(), kind: written(&arrow_type(column.kind)), nullable: column.nullable }
     }
 }

@@ -99,7 +99,9 @@ fn round(magnitude: u128, digits: i32) -> u128 {
     if divisor > 1 && rest >= divisor - rest { quotient + 1 } else { quotient }
 }
 
-fn group(whole: &str) -> String {
+/// Digits with their thousands apart.
+#[must_use]
+pub fn group(whole: &str) -> String {
     let mut out = String::with_capacity(whole.len() + whole.len() / 3);
     for (at, digit) in whole.chars().enumerate() {
         if at > 0 && (whole.len() - at).is_multiple_of(3) {

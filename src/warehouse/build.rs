@@ -31,7 +31,7 @@ use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::marts::MartWriter;
-use crate::warehouse::output::{Output, WrittenFile};
+use crate::warehouse::output::{self, Output, WrittenFile};
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
 use crate::warehouse::table::nullable;
@@ -108,9 +108,6 @@ pub struct Build<'a> {
     pub output: &'a Output,
     pub progress: &'a Progress,
 }
-
-/// The name under which a session knows the output store.
-pub(crate) const OUTPUT_STORE: &str = "output://tables";
 
 impl Build<'_> {
     /// Builds all models and writes all marts.
@@ -337,7 +334,7 @@ impl Building<'_> {
             let url = store_url(name)?;
             context.register_object_store(url.as_ref(), Arc::clone(&input.store));
         }
-        let output = ObjectStoreUrl::parse(OUTPUT_STORE)?;
+        let output = output::store_url()?;
         context.register_object_store(output.as_ref(), Arc::clone(&self.build.output.store));
         self.collected.register_store(&context)?;
         Ok(context)
@@ -405,8 +402,8 @@ impl Building<'_> {
                     && self.build.graph.read_later(&mart.name, model.scope)
             });
             if written && !self.collected.contains(&mart.name) {
-                let files: Vec<_> = self.files.iter().filter(|file| file.table == mart.name).collect();
-                let table = crate::warehouse::output::table(mart, &files)?;
+                let files = self.files.iter().filter(|file| file.table == mart.name);
+                let table = output::table(mart, files.map(|file| (file.path.clone(), file.bytes)))?;
                 context.register_table(mart.name.as_str(), Arc::new(table))?;
             }
         }

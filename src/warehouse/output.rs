@@ -11,7 +11,6 @@ use sha2::{Digest, Sha256};
 
 use crate::calendar::Period;
 use crate::pipeline::Mart;
-use crate::warehouse::build::OUTPUT_STORE;
 use crate::warehouse::inputs::Intake;
 use crate::warehouse::marts::MartPart;
 use crate::warehouse::schema::mart_schema;
@@ -57,7 +56,7 @@ impl Output {
             path: path.clone(),
             rows: part.rows,
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            sha256: hex(&Sha256::digest(&bytes)),
+            sha256: sha256_hex(&bytes),
         };
         self.store.put_opts(&path, PutPayload::from_bytes(bytes), object_store::PutMode::Create.into()).await?;
         Ok(written)
@@ -77,6 +76,12 @@ impl Output {
     }
 }
 
+/// SHA-256 of bytes, in hex.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Bytes as lower-case hex.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
@@ -88,20 +93,28 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A table over files that this run has written.
+/// The name under which a session knows the output store.
+///
+/// # Errors
+/// Never for this fixed name.
+pub fn store_url() -> Result<ObjectStoreUrl, DataFusionError> {
+    ObjectStoreUrl::parse("output://tables")
+}
+
+/// A table over files of the output store, each with its size in bytes: this run's own, or those of a publication.
 ///
 /// # Errors
 /// Never for the fixed name of the output store.
-pub(crate) fn table(mart: &Mart, files: &[&WrittenFile]) -> Result<FileTable, DataFusionError> {
-    let files = files.iter().map(|file| TableFile {
+pub fn table(mart: &Mart, files: impl IntoIterator<Item = (Path, u64)>) -> Result<FileTable, DataFusionError> {
+    let files = files.into_iter().map(|(location, size)| TableFile {
         meta: ObjectMeta {
-            location: file.path.clone(),
+            location,
             last_modified: std::time::SystemTime::UNIX_EPOCH.into(),
-            size: file.bytes,
+            size,
             e_tag: None,
             version: None,
         },
         partitions: Vec::new(),
     });
-    Ok(FileTable::new(ObjectStoreUrl::parse(OUTPUT_STORE)?, files.collect(), mart_schema(mart), Vec::new()))
+    Ok(FileTable::new(store_url()?, files.collect(), mart_schema(mart), Vec::new()))
 }

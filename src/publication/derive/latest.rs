@@ -12,9 +12,10 @@ use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 
 use super::Derived;
-use crate::publication::{Publication, PublicationError, PublishedFile, digest};
+use crate::publication::{Publication, PublicationError, PublishedFile};
 use crate::store::create::put_unique;
 use crate::store::{Call, Kind, Location, StoreError};
+use crate::warehouse::output::sha256_hex;
 
 /// Tables of more bytes than this are not copied: who can read that much can read `current.json`.
 const LARGEST: u64 = 64 << 20;
@@ -75,7 +76,7 @@ async fn copy(publication: &Publication, file: &PublishedFile, to: &str) -> Resu
         Err(StoreError::Failed { kind: Kind::Missing, .. }) => return Err(wrong("is missing")),
         other => other?,
     };
-    if digest(&bytes) != file.sha256 {
+    if sha256_hex(&bytes) != file.sha256 {
         return Err(wrong("has been changed"));
     }
     Ok(put_unique(outputs, &outputs.path(to)?, bytes).await?)
