@@ -15,6 +15,7 @@
 mod aftermath;
 mod catalogue;
 mod claims;
+mod closing;
 mod dirt;
 mod files;
 mod horizon;
@@ -22,9 +23,11 @@ mod ledger;
 mod media;
 mod money;
 mod orders;
+mod promotions;
 mod random;
 mod rows;
 mod spending;
+mod stock;
 mod streams;
 mod tables;
 mod trade;
@@ -45,6 +48,7 @@ use files::Files;
 use horizon::Horizon;
 use media::Media;
 use money::Rates;
+use stock::Stock;
 use trade::Trade;
 use truth::{Fate, Truth};
 use truth_file::Written;
@@ -151,6 +155,7 @@ struct Shop {
     rates: Rates,
     catalogue: Catalogue,
     media: Media,
+    stock: Stock,
 }
 
 /// Writes the shop and, last, its truth.
@@ -167,7 +172,9 @@ pub async fn write(options: SampleOptions, location: &Location) -> Result<Summar
         shop.write_spend_of(month, &mut files, &mut trade.truth);
         trade.write_month(&shop, month, &mut files).await?;
         note(&mut written, &month.label, files.end().await?);
+        shop.write_stock_of(month, location, &mut trade.truth, &mut written).await?;
     }
+    shop.write_balances(location, &mut trade.truth, &mut written).await?;
     let path = location.root.clone().join("truth.json");
     let text = truth_file::render(&shop, &trade.truth, &written);
     let put = location.store.put(&path, text.into()).await;
@@ -182,17 +189,19 @@ impl Shop {
         let rates = Rates::new(&horizon, options.currency, options.seed);
         let catalogue = Catalogue::new(&horizon, options.orders, options.seed, options.edition);
         let media = Media::new(options.orders, horizon.end - horizon.first, options.seed);
-        Ok(Self { options, horizon, rates, catalogue, media })
+        let stock = Stock::new(&catalogue, options.seed);
+        Ok(Self { options, horizon, rates, catalogue, media, stock })
     }
 
-    /// The files without months: costs and exchange rates.
+    /// The files without months: costs, exchange rates and promotions.
     async fn write_references(
         &self,
         location: &Location,
         truth: &mut Truth,
         written: &mut Written,
     ) -> Result<(), SampleError> {
-        let mut files = Files::begin(location, &[Stream::ProductCosts, Stream::FxRates], None);
+        let streams = [Stream::ProductCosts, Stream::FxRates, Stream::Promotions];
+        let mut files = Files::begin(location, &streams, None);
         for row in &self.catalogue.rows {
             self.write_cost(&mut files, row);
             self.note_cost(truth, row);
@@ -205,6 +214,7 @@ impl Shop {
                 }
             }
         }
+        self.write_promotions(&mut files, truth);
         note(written, "", files.end().await?);
         Ok(())
     }

@@ -45,6 +45,11 @@ pub(super) const CONTRADICTED_REFUND: Dirt = dirt(751, 55);
 pub(super) const BLANK_REFUND: Dirt = dirt(757, 66);
 /// One spend row in so many is copied.
 pub(super) const COPIED_SPEND: Dirt = dirt(1_009, 7);
+/// Stock rows of a month: more on offer than there is, nothing on offer though there is some, less than nothing, copies.
+pub(super) const OVERSOLD_STOCK: Dirt = dirt(211, 13);
+pub(super) const HIDDEN_STOCK: Dirt = dirt(307, 29);
+pub(super) const NEGATIVE_STOCK: Dirt = dirt(401, 57);
+pub(super) const COPIED_STOCK: Dirt = dirt(997, 83);
 /// Days of a month with spend rows that cannot be read: contradictions, without a campaign, without an amount.
 pub(super) const CONTRADICTED_SPEND_DAY: i8 = 10;
 pub(super) const KEYLESS_SPEND_DAY: i8 = 17;

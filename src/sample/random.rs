@@ -16,6 +16,8 @@ pub(super) enum Topic {
     Refunds = 7,
     Shipments = 8,
     Fees = 9,
+    StockLevels = 10,
+    StockCounts = 11,
 }
 
 pub(super) struct Dice(ChaCha8Rng);

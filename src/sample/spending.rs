@@ -31,7 +31,7 @@ impl Shop {
     }
 
     /// The end of the day after the last one that counts, where the month has it.
-    fn tail_in(&self, month: &Month) -> Day {
+    pub(super) fn tail_in(&self, month: &Month) -> Day {
         let is_last = self.horizon.months.last().is_some_and(|last| last.number == month.number);
         if is_last { self.horizon.tail_end } else { month.end }
     }

@@ -8,6 +8,7 @@ use super::claims::CampaignClaim;
 use super::files::Files;
 use super::horizon::{Day, utc_day};
 use super::media::{Campaign, Performance};
+use super::promotions::own_promotion;
 use super::rows::{Fee, Order, OrderId, OrderLine, Refund, Shipment};
 use super::words::{Currency, Sales, Stream};
 
@@ -65,8 +66,7 @@ impl Shop {
     /// `price` none: a row that cannot be read.
     pub(super) fn write_line(&self, files: &mut Files, order: OrderId, line: &OrderLine, price: Option<i64>) {
         let Some(row) = files.row(Stream::OrderLines) else { return };
-        let promotion =
-            line.is_promoted.then(|| from_fn(move |f| write!(f, "promo-{:04}-{:02}", order.year, order.month)));
+        let promotion = line.is_promoted.then(|| own_promotion(order.year, order.month));
         row.text(order)
             .integer(line.number)
             .text(self.catalogue.sku(line.product))

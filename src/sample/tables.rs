@@ -37,6 +37,9 @@ fn layout(stream: Stream) -> &'static [(&'static str, Kind)] {
         Stream::SpendControl => SPEND_CONTROL,
         Stream::ProductCosts => PRODUCT_COSTS,
         Stream::FxRates => FX_RATES,
+        Stream::Promotions => PROMOTIONS,
+        Stream::Inventory => INVENTORY,
+        Stream::GlBalances => GL_BALANCES,
     }
 }
 
@@ -137,6 +140,25 @@ const PRODUCT_COSTS: &[(&str, Kind)] = &[
     ("approved_by", Text),
 ];
 const FX_RATES: &[(&str, Kind)] = &[("rate_date", Date), ("currency", Text), ("rate", Decimal(8))];
+const PROMOTIONS: &[(&str, Kind)] = &[
+    ("promotion_id", Text),
+    ("starts_at", Instant),
+    ("ends_at", Instant),
+    ("funded_by", Text),
+    ("planned_depth", Decimal(4)),
+    ("sales_channels", Text),
+];
+const INVENTORY: &[(&str, Kind)] = &[
+    ("snapshot_at", Instant),
+    ("sku", Text),
+    ("location", Text),
+    ("sales_channel", Text),
+    ("system_quantity", Integer),
+    ("channel_quantity", Integer),
+    ("reserved_quantity", Integer),
+];
+const GL_BALANCES: &[(&str, Kind)] =
+    &[("period", Text), ("account", Text), ("line", Text), ("sales_channel", Text), ("amount", Decimal(4))];
 
 impl Kind {
     fn data_type(self) -> DataType {

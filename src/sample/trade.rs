@@ -132,6 +132,7 @@ impl Trade {
     fn write_line(&mut self, shop: &Shop, judged: &Judged<'_>, line: &OrderLine, files: &mut Files) {
         let order = judged.order;
         let placed = shop.post_line(&mut self.truth, judged, line);
+        shop.note_promotions(&mut self.truth, judged, line);
         if placed.suspense == Some(Suspense::MissingCost) && judged.day < shop.horizon.end {
             self.truth.dirt("missing_cost_lines", order.currency, line.gross());
         }

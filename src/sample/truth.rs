@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::closing::Difference;
 use super::horizon::{Day, Horizon};
-use super::words::{Currency, Line, Marketing, Sales, Stream, Suspense};
+use super::promotions::{Promotion, Used};
+use super::words::{Currency, Line, Marketing, Mismatch, Sales, Stream, Suspense};
 
 /// What became of a source row. Every row is exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +87,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, amount: i64) {
+    pub(super) fn add(&mut self, amount: i64) {
         self.rows += 1;
         self.amount += i128::from(amount);
     }
@@ -104,6 +106,11 @@ pub(super) struct Truth {
     pub(super) suspense: BTreeMap<(Stream, Suspense), Tally>,
     /// Source amounts in cents.
     pub(super) dirt: BTreeMap<(String, Currency), Tally>,
+    /// What was given away, before the end.
+    pub(super) promotions: BTreeMap<(Promotion, Currency), Used>,
+    /// Pieces that counts are wrong by, by month, before the end.
+    pub(super) stock: BTreeMap<(u32, Mismatch), Tally>,
+    pub(super) differences: Vec<Difference>,
 }
 
 impl Truth {

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::closing::Difference;
 use super::horizon::date_of;
+use super::promotions::{Promotion, Used};
 use super::truth::{Cell, Fate, Tally};
-use super::words::{Currency, Line, Stream};
+use super::words::{Currency, Line, Mismatch, Stream};
 use super::{Shop, Truth};
 
 /// Rows of each stream's files, by partition; the empty one for streams without partitions.
@@ -29,6 +31,9 @@ pub(super) fn render(shop: &Shop, truth: &Truth, written: &Written) -> Vec<u8> {
         "dirt": dirt(truth),
         "suspense": suspense(truth),
         "totals": totals(shop, truth),
+        "promotions": promotions(shop, truth),
+        "stock": stock(shop, truth),
+        "gl_differences": differences(shop, truth),
     });
     let mut text = format!("{document:#}").into_bytes();
     text.push(b'\n');
@@ -83,10 +88,9 @@ fn suspense(truth: &Truth) -> Value {
 
 fn totals(shop: &Shop, truth: &Truth) -> Value {
     let row = |(basis, month, sales, marketing, cell): (_, u32, super::Sales, super::Marketing, &Cell)| {
-        let period = shop.horizon.months.get(month as usize).map(|month| month.label.as_str());
         json!({
             "basis": basis,
-            "period": period,
+            "period": period(shop, month),
             "sales_channel": sales.name(),
             "marketing_channel": marketing.name(),
             "rows": cell.rows,
@@ -95,6 +99,54 @@ fn totals(shop: &Shop, truth: &Truth) -> Value {
         })
     };
     truth.cells().map(row).collect()
+}
+
+fn period(shop: &Shop, month: u32) -> Option<&str> {
+    shop.horizon.months.get(month as usize).map(|month| month.label.as_str())
+}
+
+/// What each promotion's lines gave away, and whether the shop knows the promotion at all.
+fn promotions(shop: &Shop, truth: &Truth) -> Value {
+    let row = |((promotion, currency), used): (&(Promotion, Currency), &Used)| {
+        json!({
+            "promotion_id": shop.horizon.months.get(promotion.month as usize).map(|month| promotion.id(month)),
+            "is_listed": shop.is_listed(*promotion),
+            "funded_by": promotion.funded_by(),
+            "planned_depth": decimal(i128::from(shop.planned_depth(*promotion)), 4),
+            "currency": currency.name(),
+            "lines": used.lines,
+            "gross_sales": decimal(used.gross, 2),
+            "discount": decimal(used.discount, 2),
+        })
+    };
+    truth.promotions.iter().map(row).collect()
+}
+
+fn stock(shop: &Shop, truth: &Truth) -> Value {
+    let row = |((month, mismatch), tally): (&(u32, Mismatch), &Tally)| {
+        json!({
+            "period": period(shop, *month),
+            "mismatch": mismatch.name(),
+            "rows": tally.rows,
+            "quantity": tally.amount as i64,
+        })
+    };
+    truth.stock.iter().map(row).collect()
+}
+
+fn differences(shop: &Shop, truth: &Truth) -> Value {
+    let row = |difference: &Difference| {
+        let account = difference.account;
+        json!({
+            "period": period(shop, account.month),
+            "account": account.number().to_string(),
+            "line": account.line.name(),
+            "sales_channel": account.sales.name(),
+            "reason": difference.why.name(),
+            "amount": decimal(difference.amount, 4),
+        })
+    };
+    truth.differences.iter().map(row).collect()
 }
 
 /// The lines that are not zero.

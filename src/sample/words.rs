@@ -113,6 +113,9 @@ names! {
         SpendControl = "spend_control",
         ProductCosts = "product_costs",
         FxRates = "fx_rates",
+        Promotions = "promotions",
+        Inventory = "inventory",
+        GlBalances = "gl_balances",
     }
 }
 
@@ -205,6 +208,24 @@ impl CostKind {
             CostKind::Handling => Line::HandlingCost,
             CostKind::Return => Line::ReturnLogistics,
         }
+    }
+}
+
+names! {
+    /// How a count of stock is wrong.
+    Mismatch {
+        Oversold = "oversold",
+        Hidden = "hidden",
+        Negative = "negative",
+    }
+}
+
+names! {
+    /// Why the general ledger is not the shop's own figure.
+    Posted {
+        Late = "late_posting",
+        Manual = "manual_journal",
+        Transposed = "transposed_digits",
     }
 }
 

@@ -1,10 +1,14 @@
 //! The sample shop: the same everywhere, and what its truth says is in its files.
 
+mod balances;
+mod promotions;
+mod stock;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::civil::{Date, date};
@@ -70,6 +74,17 @@ impl Shop {
     fn source(&self, stream: &str, fate: &str, currency: &str) -> i128 {
         self.truth["streams"][stream][fate]["amounts"][currency]["amount"].as_str().map_or(0, unscaled)
     }
+
+    /// The first instant that no longer counts, in microseconds.
+    fn as_of(&self) -> i64 {
+        let day: Date = self.truth["as_of_day"].as_str().unwrap().parse().unwrap();
+        day.in_tz("Europe/Berlin").unwrap().timestamp().as_microsecond()
+    }
+
+    /// The entries of a list of the truth.
+    fn listed(&self, name: &str) -> &[Value] {
+        self.truth[name].as_array().unwrap()
+    }
 }
 
 fn unscaled(decimal: &str) -> i128 {
@@ -82,6 +97,14 @@ fn cents(batch: &RecordBatch, column: &str) -> Vec<Option<i128>> {
 
 fn texts<'a>(batch: &'a RecordBatch, column: &str) -> Vec<Option<&'a str>> {
     batch.column_by_name(column).unwrap().as_string::<i32>().iter().collect()
+}
+
+fn integers(batch: &RecordBatch, column: &str) -> Vec<i64> {
+    batch.column_by_name(column).unwrap().as_primitive::<Int64Type>().values().to_vec()
+}
+
+fn instants(batch: &RecordBatch, column: &str) -> Vec<i64> {
+    batch.column_by_name(column).unwrap().as_primitive::<TimestampMicrosecondType>().values().to_vec()
 }
 
 const FATES: [&str; 4] = ["ledger", "after_as_of", "duplicates", "quarantined"];
@@ -205,8 +228,8 @@ async fn an_orders_parts_foot_to_its_total_except_where_the_truth_says_so() {
     let mut seen = BTreeSet::new();
     for batch in shop.batches("order_lines") {
         let (orders, prices) = (texts(&batch, "order_id"), cents(&batch, "list_price"));
-        let numbers = batch.column_by_name("line_no").unwrap().as_primitive::<arrow::datatypes::Int64Type>();
-        let quantities = batch.column_by_name("quantity").unwrap().as_primitive::<arrow::datatypes::Int64Type>();
+        let numbers = batch.column_by_name("line_no").unwrap().as_primitive::<Int64Type>();
+        let quantities = batch.column_by_name("quantity").unwrap().as_primitive::<Int64Type>();
         let [discounts, platform, tax] = ["discount", "platform_discount", "tax"].map(|name| cents(&batch, name));
         for row in 0..batch.num_rows() {
             let key = (orders[row].unwrap().to_owned(), numbers.value(row));
@@ -237,7 +260,13 @@ async fn an_orders_parts_foot_to_its_total_except_where_the_truth_says_so() {
 #[tokio::test]
 async fn rows_are_in_the_partition_of_their_own_month() {
     let shop = shop(options(1_000, 3, date(2026, 3, 31))).await;
-    for (stream, column) in [("orders", "ordered_at"), ("refunds", "refunded_at"), ("shipments", "shipped_at")] {
+    let instants = [
+        ("orders", "ordered_at"),
+        ("refunds", "refunded_at"),
+        ("shipments", "shipped_at"),
+        ("inventory", "snapshot_at"),
+    ];
+    for (stream, column) in instants {
         for (name, bytes) in shop.files.iter().filter(|(name, _)| name.starts_with(&format!("shop/{stream}/"))) {
             for batch in ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap().build().unwrap() {
                 let batch = batch.unwrap();
@@ -287,6 +316,7 @@ async fn the_second_edition_restates_only_what_the_first_one_announces() {
     assert_eq!(
         names,
         [
+            "shop/gl_balances/month=2026-10/part-0.parquet",
             "shop/orders/month=2026-10/part-0.parquet",
             "shop/product_costs/part-0.parquet",
             "shop/spend/month=2026-10/part-0.parquet",
