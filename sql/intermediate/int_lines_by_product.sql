@@ -2,17 +2,16 @@
 -- Currency: reporting currency.
 -- Left out: nothing of `int_order_lines_posted`.
 select
-    'both' as basis,
     period_of(int_order_lines_posted.booked_on) as period,
     int_order_lines_posted.sku as sku,
     int_order_lines_posted.marketing_channel as marketing_channel,
-    sum(cast(int_order_lines_posted.units as decimal(20,0))) as units,
-    sum(int_order_lines_posted.gross_sales) as gross_sales,
-    sum(int_order_lines_posted.discounts) as discounts,
-    sum(int_order_lines_posted.platform_discounts) as platform_discounts,
-    sum(int_order_lines_posted.product_cost) as product_cost,
-    sum(int_order_lines_posted.landed_cost) as landed_cost,
-    sum(int_order_lines_posted.tax) as tax
+    cast(sum(cast(int_order_lines_posted.units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(int_order_lines_posted.gross_sales) as decimal(24,4)) as gross_sales,
+    cast(sum(int_order_lines_posted.discounts) as decimal(24,4)) as discounts,
+    cast(sum(int_order_lines_posted.platform_discounts) as decimal(24,4)) as platform_discounts,
+    cast(sum(int_order_lines_posted.product_cost) as decimal(24,4)) as product_cost,
+    cast(sum(int_order_lines_posted.landed_cost) as decimal(24,4)) as landed_cost,
+    cast(sum(int_order_lines_posted.tax) as decimal(24,4)) as tax
 from int_order_lines_posted
 group by
     period_of(int_order_lines_posted.booked_on),

@@ -14,30 +14,30 @@ summed as (
         'unknown' as sku,
         int_ledger_unmatched.marketing_channel as marketing_channel,
         cast(sum(cast(int_ledger_unmatched.units as decimal(20,0))) as decimal(20,0)) as units,
-        cast(sum(int_ledger_unmatched.gross_sales) as decimal(24,4)) as gross_sales,
-        cast(sum(int_ledger_unmatched.discounts) as decimal(24,4)) as discounts,
-        cast(sum(int_ledger_unmatched.platform_discounts) as decimal(24,4)) as platform_discounts,
-        cast(sum(int_ledger_unmatched.shipping_income) as decimal(24,4)) as shipping_income,
-        cast(sum(int_ledger_unmatched.returns) as decimal(24,4)) as returns,
-        cast(sum(int_ledger_unmatched.allowances) as decimal(24,4)) as allowances,
-        cast(sum(int_ledger_unmatched.refunded_shipping) as decimal(24,4)) as refunded_shipping,
-        cast(sum(int_ledger_unmatched.cancellations) as decimal(24,4)) as cancellations,
-        cast(sum(int_ledger_unmatched.chargebacks) as decimal(24,4)) as chargebacks,
-        cast(sum(int_ledger_unmatched.product_cost) as decimal(24,4)) as product_cost,
-        cast(sum(int_ledger_unmatched.landed_cost) as decimal(24,4)) as landed_cost,
-        cast(sum(int_ledger_unmatched.cost_recovered) as decimal(24,4)) as cost_recovered,
-        cast(sum(int_ledger_unmatched.write_downs) as decimal(24,4)) as write_downs,
-        cast(sum(int_ledger_unmatched.carrier_cost) as decimal(24,4)) as carrier_cost,
-        cast(sum(int_ledger_unmatched.handling_cost) as decimal(24,4)) as handling_cost,
-        cast(sum(int_ledger_unmatched.return_logistics) as decimal(24,4)) as return_logistics,
-        cast(sum(int_ledger_unmatched.payment_fees) as decimal(24,4)) as payment_fees,
-        cast(sum(int_ledger_unmatched.marketplace_fees) as decimal(24,4)) as marketplace_fees,
-        cast(sum(int_ledger_unmatched.media_spend) as decimal(24,4)) as media_spend,
-        cast(sum(int_ledger_unmatched.media_credits) as decimal(24,4)) as media_credits,
-        cast(sum(int_ledger_unmatched.affiliate_commission) as decimal(24,4)) as affiliate_commission,
-        cast(sum(int_ledger_unmatched.tax) as decimal(24,4)) as tax,
-        cast(sum(int_ledger_unmatched.footing_difference) as decimal(24,4)) as footing_difference,
-        cast(sum(int_ledger_unmatched.fx_difference) as decimal(24,4)) as fx_difference
+        cast(sum(int_ledger_unmatched.gross_sales) as decimal(18,4)) as gross_sales,
+        cast(sum(int_ledger_unmatched.discounts) as decimal(18,4)) as discounts,
+        cast(sum(int_ledger_unmatched.platform_discounts) as decimal(18,4)) as platform_discounts,
+        cast(sum(int_ledger_unmatched.shipping_income) as decimal(18,4)) as shipping_income,
+        cast(sum(int_ledger_unmatched.returns) as decimal(18,4)) as returns,
+        cast(sum(int_ledger_unmatched.allowances) as decimal(18,4)) as allowances,
+        cast(sum(int_ledger_unmatched.refunded_shipping) as decimal(18,4)) as refunded_shipping,
+        cast(sum(int_ledger_unmatched.cancellations) as decimal(18,4)) as cancellations,
+        cast(sum(int_ledger_unmatched.chargebacks) as decimal(18,4)) as chargebacks,
+        cast(sum(int_ledger_unmatched.product_cost) as decimal(18,4)) as product_cost,
+        cast(sum(int_ledger_unmatched.landed_cost) as decimal(18,4)) as landed_cost,
+        cast(sum(int_ledger_unmatched.cost_recovered) as decimal(18,4)) as cost_recovered,
+        cast(sum(int_ledger_unmatched.write_downs) as decimal(18,4)) as write_downs,
+        cast(sum(int_ledger_unmatched.carrier_cost) as decimal(18,4)) as carrier_cost,
+        cast(sum(int_ledger_unmatched.handling_cost) as decimal(18,4)) as handling_cost,
+        cast(sum(int_ledger_unmatched.return_logistics) as decimal(18,4)) as return_logistics,
+        cast(sum(int_ledger_unmatched.payment_fees) as decimal(18,4)) as payment_fees,
+        cast(sum(int_ledger_unmatched.marketplace_fees) as decimal(18,4)) as marketplace_fees,
+        cast(sum(int_ledger_unmatched.media_spend) as decimal(18,4)) as media_spend,
+        cast(sum(int_ledger_unmatched.media_credits) as decimal(18,4)) as media_credits,
+        cast(sum(int_ledger_unmatched.affiliate_commission) as decimal(18,4)) as affiliate_commission,
+        cast(sum(int_ledger_unmatched.tax) as decimal(18,4)) as tax,
+        cast(sum(int_ledger_unmatched.footing_difference) as decimal(18,4)) as footing_difference,
+        cast(sum(int_ledger_unmatched.fx_difference) as decimal(18,4)) as fx_difference
     from int_ledger_unmatched
     join bases
         on bases.basis is not null
@@ -60,7 +60,7 @@ earned as (
             + summed.refunded_shipping
             + summed.cancellations
             + summed.chargebacks
-        as decimal(24,4)) as net_revenue
+        as decimal(18,4)) as net_revenue
     from summed
 ),
 
@@ -73,7 +73,7 @@ after_goods as (
             + earned.landed_cost
             + earned.cost_recovered
             + earned.write_downs
-        as decimal(24,4)) as contribution_1
+        as decimal(18,4)) as contribution_1
     from earned
 ),
 
@@ -87,7 +87,7 @@ after_delivery as (
             + after_goods.return_logistics
             + after_goods.payment_fees
             + after_goods.marketplace_fees
-        as decimal(24,4)) as contribution_2
+        as decimal(18,4)) as contribution_2
     from after_goods
 )
 
@@ -121,7 +121,7 @@ select
     after_delivery.net_revenue as net_revenue,
     after_delivery.contribution_1 as contribution_1,
     after_delivery.contribution_2 as contribution_2,
-    cast(after_delivery.contribution_2 + after_delivery.media_spend + after_delivery.media_credits + after_delivery.affiliate_commission as decimal(24,4)) as contribution_3,
+    cast(after_delivery.contribution_2 + after_delivery.media_spend + after_delivery.media_credits + after_delivery.affiliate_commission as decimal(18,4)) as contribution_3,
     after_delivery.tax as tax,
     after_delivery.footing_difference as footing_difference,
     after_delivery.fx_difference as fx_difference

@@ -7,15 +7,15 @@ select
     period_of(int_refunds_posted.booked_on) as period,
     coalesce(int_refunds_posted.sku, 'none') as sku,
     int_refunds_posted.marketing_channel as marketing_channel,
-    sum(cast(int_refunds_posted.units as decimal(20,0))) as units,
-    sum(int_refunds_posted.returns) as returns,
-    sum(int_refunds_posted.allowances) as allowances,
-    sum(int_refunds_posted.refunded_shipping) as refunded_shipping,
-    sum(int_refunds_posted.cancellations) as cancellations,
-    sum(int_refunds_posted.chargebacks) as chargebacks,
-    sum(int_refunds_posted.cost_recovered) as cost_recovered,
-    sum(int_refunds_posted.tax) as tax,
-    sum(int_refunds_posted.fx_difference) as fx_difference
+    cast(sum(cast(int_refunds_posted.units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(int_refunds_posted.returns) as decimal(24,4)) as returns,
+    cast(sum(int_refunds_posted.allowances) as decimal(24,4)) as allowances,
+    cast(sum(int_refunds_posted.refunded_shipping) as decimal(24,4)) as refunded_shipping,
+    cast(sum(int_refunds_posted.cancellations) as decimal(24,4)) as cancellations,
+    cast(sum(int_refunds_posted.chargebacks) as decimal(24,4)) as chargebacks,
+    cast(sum(int_refunds_posted.cost_recovered) as decimal(24,4)) as cost_recovered,
+    cast(sum(int_refunds_posted.tax) as decimal(24,4)) as tax,
+    cast(sum(int_refunds_posted.fx_difference) as decimal(24,4)) as fx_difference
 from int_refunds_posted
 where period_of(int_refunds_posted.booked_on) = period_of(int_refunds_posted.ordered_on)
 group by
@@ -28,15 +28,15 @@ select
     period_of(int_refunds_posted.booked_on) as period,
     coalesce(int_refunds_posted.sku, 'none') as sku,
     int_refunds_posted.marketing_channel as marketing_channel,
-    sum(cast(int_refunds_posted.units as decimal(20,0))) as units,
-    sum(int_refunds_posted.returns) as returns,
-    sum(int_refunds_posted.allowances) as allowances,
-    sum(int_refunds_posted.refunded_shipping) as refunded_shipping,
-    sum(int_refunds_posted.cancellations) as cancellations,
-    sum(int_refunds_posted.chargebacks) as chargebacks,
-    sum(int_refunds_posted.cost_recovered) as cost_recovered,
-    sum(int_refunds_posted.tax) as tax,
-    sum(int_refunds_posted.fx_difference) as fx_difference
+    cast(sum(cast(int_refunds_posted.units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(int_refunds_posted.returns) as decimal(24,4)) as returns,
+    cast(sum(int_refunds_posted.allowances) as decimal(24,4)) as allowances,
+    cast(sum(int_refunds_posted.refunded_shipping) as decimal(24,4)) as refunded_shipping,
+    cast(sum(int_refunds_posted.cancellations) as decimal(24,4)) as cancellations,
+    cast(sum(int_refunds_posted.chargebacks) as decimal(24,4)) as chargebacks,
+    cast(sum(int_refunds_posted.cost_recovered) as decimal(24,4)) as cost_recovered,
+    cast(sum(int_refunds_posted.tax) as decimal(24,4)) as tax,
+    cast(sum(int_refunds_posted.fx_difference) as decimal(24,4)) as fx_difference
 from int_refunds_posted
 where period_of(int_refunds_posted.booked_on) <> period_of(int_refunds_posted.ordered_on)
 group by
@@ -49,15 +49,15 @@ select
     period_of(int_refunds_posted.ordered_on) as period,
     coalesce(int_refunds_posted.sku, 'none') as sku,
     int_refunds_posted.marketing_channel as marketing_channel,
-    sum(cast(int_refunds_posted.units as decimal(20,0))) as units,
-    sum(int_refunds_posted.returns) as returns,
-    sum(int_refunds_posted.allowances) as allowances,
-    sum(int_refunds_posted.refunded_shipping) as refunded_shipping,
-    sum(int_refunds_posted.cancellations) as cancellations,
-    sum(int_refunds_posted.chargebacks) as chargebacks,
-    sum(int_refunds_posted.cost_recovered) as cost_recovered,
-    sum(int_refunds_posted.tax) as tax,
-    sum(int_refunds_posted.fx_difference) as fx_difference
+    cast(sum(cast(int_refunds_posted.units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(int_refunds_posted.returns) as decimal(24,4)) as returns,
+    cast(sum(int_refunds_posted.allowances) as decimal(24,4)) as allowances,
+    cast(sum(int_refunds_posted.refunded_shipping) as decimal(24,4)) as refunded_shipping,
+    cast(sum(int_refunds_posted.cancellations) as decimal(24,4)) as cancellations,
+    cast(sum(int_refunds_posted.chargebacks) as decimal(24,4)) as chargebacks,
+    cast(sum(int_refunds_posted.cost_recovered) as decimal(24,4)) as cost_recovered,
+    cast(sum(int_refunds_posted.tax) as decimal(24,4)) as tax,
+    cast(sum(int_refunds_posted.fx_difference) as decimal(24,4)) as fx_difference
 from int_refunds_posted
 where period_of(int_refunds_posted.booked_on) <> period_of(int_refunds_posted.ordered_on)
 group by
