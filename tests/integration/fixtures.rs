@@ -1,8 +1,10 @@
 //! What several topics need: small pipelines, files, servers.
 
 pub mod figures;
+pub mod gate;
 pub mod machine;
 pub mod places;
 pub mod project;
+pub mod relays;
 pub mod s3;
 pub mod smtp;
