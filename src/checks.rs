@@ -19,7 +19,7 @@ use crate::warehouse::inputs::Inputs;
 const TOLD: usize = 20;
 
 /// One thing a check found.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Finding {
     pub check: String,
     pub severity: Severity,

@@ -1,5 +1,6 @@
 //! One file per verb, and what verbs share.
 
+pub mod damaged;
 pub mod deliver;
 pub mod demo;
 pub mod due;

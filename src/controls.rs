@@ -5,6 +5,7 @@
 
 mod audit;
 mod expression;
+mod page;
 mod reader;
 mod total;
 

@@ -6,12 +6,14 @@ pub mod message;
 pub mod transport;
 
 mod deliver;
+mod owed;
 mod plain;
 mod smtp;
 
 pub use deliver::{Delivered, DeliveryReport, OutboxEntry, Status, deliver, deliver_one};
-pub use ledger::{Created, Ledger, LedgerError, Recipient, State};
+pub use ledger::{Ledger, LedgerError, Listed, Recipient, State};
 pub use message::build;
+pub use owed::{LoggedMail, logged, owed_since};
 pub use transport::{Envelope, Outcome, Timeouts, Transport, reach, send};
 
 use std::time::Duration;

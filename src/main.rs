@@ -49,6 +49,7 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         });
         let ended = control.block_on(async {
             tokio::select! {
+                biased;
                 ended = waiting => ended.ok(),
                 () = stop_signal(invocation) => {
                     let _ = writeln!(std::io::stderr(), "stopped by a signal; nothing was published");
@@ -78,10 +79,7 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
-        Verb::Render(args) => {
-            let files = render::render(args, invocation).await?;
-            done(files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join("\n"))
-        }
+        Verb::Render(args) => done(print(&render::render(args, invocation).await?, json)),
         Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
         Verb::Init(args) => {
             let written = init::init(&args.folder).map_err(|error| Failure::new(Exit::Resources, error))?;
@@ -133,12 +131,13 @@ fn invocation() -> Invocation {
 /// Ends when the process is asked to stop and may.
 async fn stop_signal(invocation: &Invocation) {
     let asked = asked_to_stop().await;
-    if asked.is_err() {
-        return std::future::pending().await;
+    if asked.is_ok() && invocation.stopping.stop() {
+        return;
     }
-    while !invocation.stopping.may_stop() {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    if asked.is_ok() {
+        let _ = writeln!(std::io::stderr(), "stop signal: finishing what cannot be interrupted");
     }
+    std::future::pending::<()>().await;
 }
 
 #[cfg(unix)]

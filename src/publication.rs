@@ -20,7 +20,9 @@ pub mod manifest;
 pub mod read;
 pub mod writer;
 
-pub use entry::{Action, Candidate, Carried, Closing, Delivery, Entry, Part, Recipient, Record, Tables};
+pub use entry::{
+    Action, Candidate, Carried, Closing, Delivery, Entry, LastDelivery, Mailed, Part, Recipient, Record, Tables,
+};
 pub use error::PublicationError;
 pub use log::{Commit, Head, Log};
 pub use manifest::{Manifest, ManifestColumn, ManifestFile};

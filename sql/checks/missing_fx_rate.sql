@@ -1,9 +1,11 @@
--- Rows of the period whose currency has no rate. Any warns; above a share of a stream's rows it blocks.
+-- Rows of the period whose currency has no rate. Any warns; above a share of a stream's rows,
+-- and above a number of rows, it blocks.
 with streams as (
     select
         int_streams_in_period.stream as stream,
         int_streams_in_period.row_count as row_count,
-        int_streams_in_period.row_count > cast($missing_fx_block as decimal(9,6)) * int_streams_in_period.stream_rows as is_too_much
+        int_streams_in_period.row_count > cast($missing_fx_block as decimal(9,6)) * int_streams_in_period.stream_rows
+            and int_streams_in_period.row_count > $missing_fx_floor as is_too_much
     from int_streams_in_period
     where int_streams_in_period.suspense_reason = 'missing_fx_rate'
 )

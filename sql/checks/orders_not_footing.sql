@@ -1,4 +1,5 @@
--- Orders whose total is not the sum of its lines, shipping and tax. Any warns; above a share of the totals it blocks.
+-- Orders whose total is not the sum of its lines, shipping and tax. Any warns; above a share of the totals, and
+-- above a floor at the latest rate, it blocks.
 with totals as (
     select
         int_streams_counted.currency as currency,
@@ -19,12 +20,16 @@ select
         cast(cast(totals.order_total as decimal(24,2)) as varchar), ' ', reconciliation.currency
     ) as detail,
     case
-        when abs(reconciliation.right_amount) > cast($footing_share_block as decimal(9,6)) * abs(totals.order_total) then 'block'
+        when abs(reconciliation.right_amount) > cast($footing_share_block as decimal(9,6)) * abs(totals.order_total)
+            and cast(abs(reconciliation.right_amount) as decimal(20,0)) * coalesce(int_latest_rates.rate, 1.00000000) > $footing_floor
+            then 'block'
         else 'warn'
     end as severity
 from reconciliation
 join totals
     on reconciliation.currency = totals.currency
+left join int_latest_rates
+    on reconciliation.currency = int_latest_rates.currency
 where
     reconciliation.identity = 'order_foots'
     and reconciliation.right_amount <> 0.0000

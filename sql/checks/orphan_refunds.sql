@@ -1,4 +1,5 @@
--- Refunds of the period without a known order or line. Any warns; above a share of the rows it blocks.
+-- Refunds of the period without a known order or line. Any warns; above a share of the rows, and
+-- above the materiality, it blocks.
 select
     int_streams_in_period.stream as stream,
     int_streams_in_period.amount as amount,
@@ -9,6 +10,7 @@ select
     ) as detail,
     case
         when int_streams_in_period.row_count > cast($orphan_refunds_block as decimal(9,6)) * int_streams_in_period.stream_rows
+            and int_streams_in_period.amount > $materiality
             then 'block'
         else 'warn'
     end as severity

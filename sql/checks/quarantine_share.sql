@@ -1,5 +1,5 @@
--- Money in quarantine, per stream and currency, as a share of the source. Warns, then blocks; a share of a very small
--- stream blocks only when the money itself is above the floor (in the stream's currency).
+-- Money in quarantine, per stream and currency, as a share of the source. Warns, then blocks; it blocks only when the
+-- money itself, at the latest rate, is above the materiality.
 select
     reconciliation.stream as stream,
     reconciliation.quarantined as amount,
@@ -10,11 +10,13 @@ select
     ) as detail,
     case
         when abs(reconciliation.quarantined) > cast($quarantine_share_block as decimal(9,6)) * abs(reconciliation.left_amount)
-            and abs(reconciliation.quarantined) > $quarantine_floor
+            and cast(abs(reconciliation.quarantined) as decimal(20,0)) * coalesce(int_latest_rates.rate, 1.00000000) > $materiality
             then 'block'
         else 'warn'
     end as severity
 from reconciliation
+left join int_latest_rates
+    on reconciliation.currency = int_latest_rates.currency
 where
     reconciliation.identity = 'conservation'
     and reconciliation.measure = 'amount'

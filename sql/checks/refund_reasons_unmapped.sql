@@ -1,4 +1,4 @@
--- Raw refund reasons of the period that no mapping knows, by value. Warns, then blocks.
+-- Raw refund reasons of the period that no mapping knows, by value. Warns, then blocks above the materiality.
 with reasons as (
     select
         int_refunds_by_reason.raw_reason as raw_reason,
@@ -25,6 +25,7 @@ select
     concat('refund reasons that no mapping knows: ', shares.codes) as detail,
     case
         when cast(shares.unmapped as decimal(24,4)) > cast($reasons_unmapped_block as decimal(9,6)) * cast(shares.total as decimal(24,4))
+            and cast(shares.unmapped as decimal(24,4)) > $materiality
             then 'block'
         else 'warn'
     end as severity

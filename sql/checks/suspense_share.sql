@@ -1,4 +1,5 @@
--- Money of the period in suspense, per stream, as a share of the stream. Warns, then blocks.
+-- Money of the period in suspense, per stream, as a share of the stream. Warns, then blocks above the
+-- materiality.
 with streams as (
     select
         int_streams_in_period.stream as stream,
@@ -16,7 +17,9 @@ select
     concat(cast(cast(streams.in_suspense as decimal(24,2)) as varchar), ' of ', cast(cast(streams.stream_amount as decimal(24,2)) as varchar), ' ', $currency, ' of ', streams.stream, ' in suspense')
         as detail,
     case
-        when streams.in_suspense > cast($suspense_share_block as decimal(9,6)) * streams.stream_amount then 'block'
+        when streams.in_suspense > cast($suspense_share_block as decimal(9,6)) * streams.stream_amount
+            and streams.in_suspense > $materiality
+            then 'block'
         else 'warn'
     end as severity
 from streams

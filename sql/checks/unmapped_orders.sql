@@ -1,4 +1,5 @@
--- Sales of the period that no rule gives to a channel, as a share of all sales. Warns, then blocks.
+-- Sales of the period that no rule gives to a channel, as a share of all sales. Warns, then blocks
+-- above the materiality.
 select
     int_streams_in_period.stream as stream,
     int_streams_in_period.amount as amount,
@@ -9,6 +10,7 @@ select
     ) as detail,
     case
         when int_streams_in_period.amount > cast($unmapped_orders_block as decimal(9,6)) * int_streams_in_period.stream_amount
+            and int_streams_in_period.amount > $materiality
             then 'block'
         else 'warn'
     end as severity

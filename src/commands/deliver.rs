@@ -1,17 +1,12 @@
 //! Delivering what the log says is owed, whoever put it there.
 
-use bytes::Bytes;
-
 use crate::commands::invocation::Invocation;
 use crate::commands::outcome::DeliveryOutcome;
 use crate::error::{Exit, Failure};
-use crate::mail::{self, Ledger, OutboxEntry, Transport};
-use crate::pipeline::{Mailbox, Pipeline};
-use crate::publication::{Delivery, Log};
+use crate::mail::{self, Delivered, Ledger, LoggedMail, OutboxEntry, Status, Transport};
+use crate::pipeline::Pipeline;
+use crate::publication::{Head, Log};
 use crate::warehouse::output::sha256_hex;
-
-/// Entries behind the head whose deliveries are looked at again.
-const LOOKED_BACK: u64 = 20;
 
 /// What became of every message, and the exit code that asks for.
 #[derive(Debug)]
@@ -21,79 +16,70 @@ pub struct Deliveries {
     pub exit: Exit,
 }
 
-impl Default for Deliveries {
-    fn default() -> Self {
-        Self { outcomes: Vec::new(), exit: Exit::Done }
-    }
+/// The delivery ledger beside a log, as this run writes it.
+///
+/// # Errors
+/// When the store of the log has no room for it.
+pub fn ledger(log: &Log, invocation: &Invocation) -> Result<Ledger, Failure> {
+    Ok(Ledger::new(log.single(), invocation.nonce(), invocation.now)?)
 }
 
-/// Delivers every message of the newest entries that the ledger does not know as settled.
+/// Delivers every message of the log that the ledger does not know as settled, up to this head.
 ///
 /// # Errors
 /// When the log or the ledger cannot be used. What a relay says is an outcome.
-pub async fn deliver(pipeline: &Pipeline, log: &Log, invocation: &Invocation) -> Result<Deliveries, Failure> {
-    let Some(head) = log.head().await? else { return Ok(Deliveries::default()) };
-    let newest = head.entry.seq;
+pub async fn deliver(
+    pipeline: &Pipeline,
+    log: &Log,
+    head: &Head,
+    invocation: &Invocation,
+) -> Result<Deliveries, Failure> {
+    let ledger = ledger(log, invocation)?;
+    let mails = mail::logged(pipeline, log, head, &ledger).await?;
     let mut outbox = Vec::new();
-    let mut reports = Vec::new();
-    for seq in newest.saturating_sub(LOOKED_BACK).max(1)..=newest {
-        for delivery in log.read(seq).await?.entry.record.deliveries {
-            for entry in entries(pipeline, log, &delivery).await? {
-                reports.push(delivery.report.clone());
-                outbox.push(entry);
-            }
-        }
+    for mail in mails.iter().filter(|mail| mail.known.is_none()) {
+        outbox.push(message(pipeline, log, mail).await?);
     }
-    let outputs = log.outputs();
-    let ledger = Ledger::new(log.single().store.clone(), outputs.path("_tieout")?, invocation.nonce(), invocation.now);
     let transport = Transport::new(&pipeline.delivery.transport);
     invocation.progress.stage("mail", outbox.len());
-    let _critical = invocation.stopping.wait();
-    let report = mail::deliver(&outbox, &transport, &ledger).await?;
+    if !outbox.is_empty() {
+        // What the relay may have must be written down before the process ends.
+        invocation.stopping.finish().await;
+    }
+    let report = mail::deliver(&outbox, &transport, &ledger, || invocation.stopping.asked()).await?;
     if let Some(failure) = &report.failure {
         tracing::error!(error = %crate::error::chain(failure), "no mail could be sent");
     }
+    let mut sent = report.delivered.into_iter().map(|delivered| delivered.status);
+    let delivered = mails.iter().map(|mail| Delivered {
+        delivery_id: mail.delivery_id.clone(),
+        recipient: mail.to.masked(),
+        status: mail.known.clone().or_else(|| sent.next()).unwrap_or(Status::Untried),
+    });
+    let report = mail::DeliveryReport { delivered: delivered.collect(), failure: report.failure };
     let exit = report.exit();
-    let outcome = |(delivered, report): (&mail::Delivered, String)| {
+    let outcome = |(delivered, mail): (&Delivered, &LoggedMail)| {
         let (state, detail, complete) = delivered.status.said();
-        DeliveryOutcome { report, recipient: delivered.recipient.clone(), state: state.to_owned(), detail, complete }
+        let (report, recipient) = (mail.report.clone(), delivered.recipient.clone());
+        DeliveryOutcome { report, recipient, state: state.to_owned(), detail, complete }
     };
-    let mut outcomes: Vec<_> = report.delivered.iter().zip(reports).map(outcome).collect();
-    if let (Some(failure), Some(first)) = (report.failure, outcomes.iter_mut().find(|outcome| !outcome.complete)) {
+    let mut outcomes: Vec<_> = report.delivered.iter().zip(&mails).map(outcome).collect();
+    let untried = outcomes.iter_mut().find(|outcome| outcome.state == Status::Untried.said().0);
+    if let (Some(failure), Some(first)) = (report.failure, untried) {
         first.detail = Some(crate::error::chain(&failure));
     }
     Ok(Deliveries { outcomes, exit })
 }
 
-/// The stored messages of a delivery, for the recipients that are still in its audience.
-async fn entries(pipeline: &Pipeline, log: &Log, delivery: &Delivery) -> Result<Vec<OutboxEntry>, Failure> {
-    let mut entries = Vec::new();
-    for recipient in &delivery.recipients {
-        let to = audience(pipeline, &delivery.report)
-            .find(|mailbox| mail::recipient_hash(&delivery.delivery_id, &mailbox.address) == recipient.rcpt_hash);
-        let Some(to) = to else {
-            tracing::warn!(
-                delivery = delivery.delivery_id,
-                recipient = recipient.rcpt_hash,
-                "no longer in the audience"
-            );
-            continue;
-        };
-        let outputs = log.outputs();
-        let path = outputs.path(&recipient.eml_path)?;
-        let bytes: Bytes = outputs.read(&path).await?;
-        if sha256_hex(&bytes) != recipient.eml_sha256 {
-            let message =
-                format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
-            return Err(Failure::new(Exit::InputContract, message));
-        }
-        let from = pipeline.delivery.from.clone();
-        entries.push(OutboxEntry { delivery_id: delivery.delivery_id.clone(), from, to: to.clone(), bytes });
+/// A mail with its stored message.
+async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<OutboxEntry, Failure> {
+    let outputs = log.outputs();
+    let path = outputs.path(&mail.stored.eml_path)?;
+    let bytes = outputs.read(&path).await?;
+    if sha256_hex(&bytes) != mail.stored.eml_sha256 {
+        let message = format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
+        return Err(Failure::new(Exit::InputContract, message));
     }
-    Ok(entries)
-}
-
-fn audience<'a>(pipeline: &'a Pipeline, report: &str) -> impl Iterator<Item = &'a Mailbox> {
-    let audience = pipeline.reports.get(report).and_then(|report| pipeline.audiences.get(&report.audience));
-    audience.into_iter().flat_map(|audience| &audience.recipients)
+    let from = pipeline.delivery.from.clone();
+    Ok(OutboxEntry { delivery_id: mail.delivery_id.clone(), from, to: mail.to.clone(), bytes })
 }

@@ -39,9 +39,10 @@ pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, F
     Ok(outcome)
 }
 
-/// The last month of a shop that ends earlier than last month.
+/// The last month of the shop, as far as it is over or the only one. Otherwise the run takes the last one that is over.
 fn period(args: &DemoArgs, invocation: &Invocation) -> Option<String> {
     let end = args.shop.end?;
     let today = invocation.now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    (end < today).then(|| format!("{:04}-{:02}", end.year(), end.month()))
+    let is_over = end.last_of_month() < today;
+    (is_over || args.shop.months == 1).then(|| format!("{:04}-{:02}", end.year(), end.month()))
 }

@@ -29,17 +29,12 @@ pub struct Fingerprint {
 /// Takes the fingerprint.
 #[must_use]
 pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Fingerprint {
-    let mut config = project.pipeline.canonical.clone();
-    if let Value::Object(keys) = &mut config {
-        keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
-    }
     let models = project.graph.models.iter().map(|model| (model.name.clone(), sha256_hex(model.query.text.as_bytes())));
     let checks =
         project.graph.checks.iter().map(|(name, query)| (format!("check:{name}"), sha256_hex(query.text.as_bytes())));
     let sql: BTreeMap<_, _> = models.chain(checks).collect();
     let templates = templates(project);
-    let (config, inputs) =
-        (sha256_hex(config.to_string().as_bytes()), sha256_hex(inputs_manifest(inputs).to_string().as_bytes()));
+    let (config, inputs) = (config(project), sha256_hex(inputs_manifest(inputs).to_string().as_bytes()));
     let whole = json!({
         "semantic_version": SEMANTIC_VERSION,
         "config": config,
@@ -70,7 +65,19 @@ pub fn inputs_manifest(inputs: &Inputs) -> Value {
     Value::Array(files.collect())
 }
 
-fn templates(project: &Project) -> BTreeMap<String, String> {
+/// The digest of the pipeline file, as far as it can change a figure or a word.
+#[must_use]
+pub fn config(project: &Project) -> String {
+    let mut config = project.pipeline.canonical.clone();
+    if let Value::Object(keys) = &mut config {
+        keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
+    }
+    sha256_hex(config.to_string().as_bytes())
+}
+
+/// The digests of every text of every report, by `report/file`.
+#[must_use]
+pub fn templates(project: &Project) -> BTreeMap<String, String> {
     let texts = project.reports.iter().flat_map(|(report, loaded)| {
         loaded.texts.iter().map(move |(file, text)| (format!("{report}/{file}"), sha256_hex(text.as_bytes())))
     });

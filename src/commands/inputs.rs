@@ -26,7 +26,13 @@ pub async fn pin(
             Err(StoreError::NoFiles { .. }) if source.optional => Vec::new(),
             Err(error) => return Err(error.into()),
         };
+        let arrived = !listed.is_empty();
         let (listed, found) = wanted(pipeline, source, moment, listed);
+        if arrived && listed.is_empty() && found.is_empty() && !source.optional {
+            let message = format!("error[E300]: all files of `{name}` are of periods after {}", moment.period);
+            let help = "ask for a later period, or look whether the stream arrived";
+            return Err(Failure::new(Exit::InputMissing, format!("{message}\n  help: {help}")));
+        }
         problems.extend(found);
         let pinned = stores.pin(listed).await?;
         let mut input = source_input(pipeline, source, stores, pinned, changed)?;

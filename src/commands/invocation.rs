@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -41,21 +41,53 @@ impl Invocation {
     }
 }
 
-/// Whether a stop signal may end the process at once. Between the first word of a commit or a mail and its answer it may
-/// not: what was being done would stay in doubt.
+/// What a stop signal does. At first it ends the process at once. From the commit or the first mail on the process ends
+/// by itself, as soon as nothing is left in doubt: it begins no further mail.
 #[derive(Clone, Debug, Default)]
 pub struct Stopping {
-    critical: Arc<AtomicUsize>,
+    phase: Arc<Mutex<Phase>>,
+    asked: Arc<AtomicBool>,
     /// What has to go when the process ends in the middle.
     scratch: Arc<Mutex<Option<PathBuf>>>,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Interruptible,
+    Finishing,
+    /// The process is about to end.
+    Stopped,
+}
+
 impl Stopping {
-    /// From here to the end of the guard a signal waits.
+    /// From here on a stop signal waits. Does not come back when one was there first.
+    pub async fn finish(&self) {
+        if self.enter(Phase::Finishing) == Phase::Stopped {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A stop signal has come. Whether the process may end at once, and has begun nothing that others could see.
     #[must_use]
-    pub fn wait(&self) -> Critical {
-        self.critical.fetch_add(1, Ordering::SeqCst);
-        Critical(self.clone())
+    pub fn stop(&self) -> bool {
+        self.asked.store(true, Ordering::SeqCst);
+        self.enter(Phase::Stopped) == Phase::Stopped
+    }
+
+    /// Whether a stop signal has come.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Leaves the first phase for another one, and says which one it is in since.
+    fn enter(&self, phase: Phase) -> Phase {
+        let mut current = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current == Phase::Interruptible {
+            *current = phase;
+        }
+        *current
     }
 
     /// Removes the scratch folder of a run that is stopped in the middle.
@@ -63,21 +95,6 @@ impl Stopping {
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What cannot be removed now is only temporary files.
         drop(scratch.map(fs::remove_dir_all));
-    }
-
-    #[must_use]
-    pub fn may_stop(&self) -> bool {
-        self.critical.load(Ordering::SeqCst) == 0
-    }
-}
-
-/// While it lives, a stop signal waits.
-#[derive(Debug)]
-pub struct Critical(Stopping);
-
-impl Drop for Critical {
-    fn drop(&mut self) {
-        self.0.critical.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

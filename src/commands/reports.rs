@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use datafusion::prelude::{DataFrame, SessionContext};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::checks::Finding;
 use crate::commands::project::{Project, ProjectReport};
@@ -52,13 +53,37 @@ pub fn figures_sha256(tables: &Tables) -> String {
     sha256_hex(text.as_bytes())
 }
 
-/// What every report of a run says about it.
+/// What a run found out about its inputs and tables. It is kept with the publication, so that a report can be rendered
+/// again as it was mailed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    pub findings: Vec<Finding>,
+    pub placed: Placed,
+    /// Optional sources that had no file.
+    pub absent: Vec<String>,
+}
+
+impl Remarks {
+    /// What there is to say of a run.
+    #[must_use]
+    pub fn of(pipeline: &Pipeline, inputs: &Inputs, findings: Vec<Finding>, comparisons: &[Comparison]) -> Self {
+        Self { findings, placed: placed(pipeline, comparisons), absent: absent(inputs) }
+    }
+
+    /// Where nothing was kept, nothing is claimed.
+    #[must_use]
+    pub fn none() -> Self {
+        let absent = || report::format::ABSENT.to_owned();
+        let placed = Placed { rows_in: absent(), rows_placed: absent(), lost: absent() };
+        Self { findings: Vec::new(), placed, absent: Vec::new() }
+    }
+}
+
+/// What every report of a publication says about it.
 pub struct Said<'a> {
     pub project: &'a Project,
     pub moment: Moment,
-    pub findings: &'a [Finding],
-    pub comparisons: &'a [Comparison],
-    pub absent: Vec<String>,
+    pub remarks: &'a Remarks,
     pub publication: u64,
 }
 
@@ -77,9 +102,9 @@ impl Said<'_> {
             replaces: revision > 1,
             publication: self.publication,
             owner: pipeline.owner.clone(),
-            findings: self.findings.iter().map(printed).collect(),
-            placed: placed(pipeline, self.comparisons),
-            absent_streams: self.absent.clone(),
+            findings: self.remarks.findings.iter().map(printed).collect(),
+            placed: self.remarks.placed.clone(),
+            absent_streams: self.remarks.absent.clone(),
         }
     }
 }
@@ -110,9 +135,7 @@ fn placed(pipeline: &Pipeline, comparisons: &[Comparison]) -> Placed {
     let money = comparisons.iter().filter(|comparison| !counts(&comparison.control));
     let lost = money.map(|comparison| comparison.left.checked_sub(comparison.right).unwrap_or_default());
     if rows().next().is_none() {
-        // Nothing was counted, so nothing is claimed.
-        let absent = || report::format::ABSENT.to_owned();
-        return Placed { rows_in: absent(), rows_placed: absent(), lost: absent() };
+        return Remarks::none().placed;
     }
     Placed {
         rows_in: grouped(&total(rows().map(|comparison| comparison.left).collect())),
@@ -134,8 +157,7 @@ fn grouped(digits: &str) -> String {
 }
 
 /// Optional sources that had no file.
-#[must_use]
-pub fn absent(inputs: &Inputs) -> Vec<String> {
+fn absent(inputs: &Inputs) -> Vec<String> {
     let absent = inputs.sources.values().filter(|input| input.files.is_empty());
     absent.map(|input| input.source.name.clone()).collect()
 }

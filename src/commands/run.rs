@@ -4,23 +4,27 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde_json::json;
 
 use crate::checks::{Finding, differing_totals, findings, gravest, stale_sources};
 use crate::cli::RunArgs;
-use crate::commands::deliver::deliver;
+use crate::commands::damaged::reading;
+use crate::commands::deliver::{deliver, ledger};
 use crate::commands::due::moment;
 use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::{Invocation, Scratch};
 use crate::commands::outcome::{Ending, Outcome, TableOutcome};
 use crate::commands::project::Project;
-use crate::commands::reports::{Said, Tables, absent, ask, figures_sha256, messages};
+use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::tables::{table_session, written};
 use crate::controls::{Comparison, audit};
 use crate::error::{Exit, Failure};
+use crate::mail::{logged, owed_since};
 use crate::pipeline::Severity;
 use crate::publication::{
-    Action, Candidate, Carried, Commit, Delivery, Entry, Head, Log, Manifest, Recipient, Record, derive,
+    Action, Candidate, Carried, Commit, Delivery, Entry, Head, LastDelivery, Log, Mailed, Manifest, Recipient, Record,
+    derive,
 };
 use crate::report::render;
 use crate::store::{ChangedInputs, Stores};
@@ -80,23 +84,24 @@ impl Run<'_> {
         }
         let scratch_parent = self.project.pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
         let scratch = Scratch::new(scratch_parent, &self.run_id, &self.invocation.stopping)?;
-        let built = self.build(&inputs, &scratch).await;
-        // An input that changed explains whatever else went wrong.
-        self.changed.check()?;
-        let built = built?;
-        let comparisons = self.audit(&inputs, &built).await?;
+        let built = reading(&inputs, &self.changed, self.build(&inputs, &scratch)).await?;
+        let comparisons = reading(&inputs, &self.changed, self.audit(&inputs, &built)).await?;
         let found = self.check(&inputs, &built, &comparisons).await?;
         if gravest(&found) == Some(Severity::Block) {
             return Ok(self.outcome(Ending::Held, head.as_ref(), &built.files, found));
         }
-        let entry = self.candidate(head.as_ref(), &fingerprint, &built.files).await?;
-        let owed = self.render(&entry, &inputs, &built, &found, &comparisons).await?;
+        let remarks = Remarks::of(&self.project.pipeline, &inputs, found, &comparisons);
+        let mut entry = self.candidate(head.as_ref(), &fingerprint, &built.files).await?;
+        let mailed = self.log.mailed(head.as_ref()).await?;
+        let owed = self.render(&entry, &built, &remarks, &mailed).await?;
+        entry.record.owed_since = self.owed_since(head.as_ref()).await?;
         // From the commit on a stop signal waits for what the commit entails.
-        let _critical = self.invocation.stopping.wait();
-        let head = self.commit(entry, &inputs, &owed).await?;
+        self.invocation.stopping.finish().await;
+        self.put_records(&mut entry, &inputs, &remarks, &comparisons).await?;
+        let head = self.commit(entry, mailed, &owed).await?;
         derive::refresh(&self.log).await?;
-        let mut outcome = self.outcome(Ending::Published, Some(&head), &built.files, found);
-        self.deliver(&mut outcome).await?;
+        let mut outcome = self.outcome(Ending::Published, Some(&head), &built.files, remarks.findings);
+        self.deliver(&head, &mut outcome).await?;
         Ok(outcome)
     }
 
@@ -124,7 +129,7 @@ impl Run<'_> {
     async fn nothing_due(&self, head: &Head) -> Result<Outcome, Failure> {
         derive::refresh(&self.log).await?;
         let mut outcome = self.outcome(Ending::NothingDue, Some(head), &[], Vec::new());
-        self.deliver(&mut outcome).await?;
+        self.deliver(head, &mut outcome).await?;
         Ok(outcome)
     }
 
@@ -156,9 +161,7 @@ impl Run<'_> {
 
     async fn audit(&self, inputs: &Inputs, built: &Built) -> Result<Vec<Comparison>, Failure> {
         self.invocation.progress.stage("audit", built.files.len());
-        let comparisons = audit(&self.project.pipeline, inputs, &self.output(), &built.files).await;
-        self.changed.check()?;
-        Ok(comparisons?)
+        Ok(audit(&self.project.pipeline, inputs, &self.output(), &built.files).await?)
     }
 
     async fn check(&self, inputs: &Inputs, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
@@ -195,6 +198,7 @@ impl Run<'_> {
             inputs_sha256: fingerprint.inputs.clone(),
             audit_sha256: None,
             deliveries: Vec::new(),
+            owed_since: 0,
             by: None,
             reason: None,
             committed_at: self.invocation.now,
@@ -207,43 +211,36 @@ impl Run<'_> {
     async fn render(
         &self,
         entry: &Entry,
-        inputs: &Inputs,
         built: &Built,
-        found: &[Finding],
-        comparisons: &[Comparison],
+        remarks: &Remarks,
+        mailed: &Mailed,
     ) -> Result<Vec<Owed>, Failure> {
         self.invocation.progress.stage("reports", self.project.reports.len());
         let pipeline = &self.project.pipeline;
         let store = &self.log.outputs().store;
         let session = table_session(pipeline, store, &written(&built.files), self.invocation.cores)?;
-        let said = Said {
-            project: &self.project,
-            moment: self.moment,
-            findings: found,
-            comparisons,
-            absent: absent(inputs),
-            publication: entry.seq,
-        };
+        let said = Said { project: &self.project, moment: self.moment, remarks, publication: entry.seq };
+        let period = self.moment.period.to_string();
         let mut owed = Vec::new();
         for (name, report) in &self.project.reports {
             let tables = ask(&session, report, &built.bindings).await?;
-            owed.extend(self.owed(name, report, &said, &tables, entry.seq).await?);
+            let last = mailed.get(name).and_then(|periods| periods.get(&period));
+            owed.extend(self.owed(name, report, &said, &tables, last)?);
         }
         Ok(owed)
     }
 
     /// A report is owed when its figures were never mailed, or differ from what was mailed last.
-    async fn owed(
+    fn owed(
         &self,
         name: &str,
         report: &crate::commands::project::ProjectReport,
         said: &Said<'_>,
         tables: &Tables,
-        seq: u64,
+        last: Option<&LastDelivery>,
     ) -> Result<Option<Owed>, Failure> {
         let figures = figures_sha256(tables);
-        let last = self.last_delivery(name, seq).await?;
-        if last.as_ref().is_some_and(|last| last.figures_sha256 == figures) {
+        if last.is_some_and(|last| last.figures_sha256 == figures) {
             return Ok(None);
         }
         let revision = last.map_or(1, |last| last.revision + 1);
@@ -275,30 +272,46 @@ impl Run<'_> {
         format!("_tieout/runs/{}/mail/{report}/{recipient}.eml", self.run_id)
     }
 
-    /// The newest delivery of a report of this period in the log before `seq`.
-    async fn last_delivery(&self, report: &str, seq: u64) -> Result<Option<Delivery>, Failure> {
-        let period = self.moment.period.to_string();
-        for earlier in (1..seq).rev() {
-            let entry = self.log.read(earlier).await?.entry;
-            let mut deliveries = entry.record.deliveries.into_iter();
-            if let Some(found) = deliveries.find(|delivery| delivery.report == report && delivery.period == period) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
+    /// The first entry whose mail the next one has to look at.
+    async fn owed_since(&self, head: Option<&Head>) -> Result<u64, Failure> {
+        let Some(head) = head else { return Ok(1) };
+        let ledger = ledger(&self.log, self.invocation)?;
+        Ok(owed_since(&logged(&self.project.pipeline, &self.log, head, &ledger).await?, head))
     }
 
-    /// Stores what the entry refers to, then the entry: from then on everything is published and owed at once.
-    async fn commit(&self, mut entry: Entry, inputs: &Inputs, owed: &[Owed]) -> Result<Head, Failure> {
+    /// Stores what was read and what was found, which the entry names by its hash.
+    async fn put_records(
+        &self,
+        entry: &mut Entry,
+        inputs: &Inputs,
+        remarks: &Remarks,
+        comparisons: &[Comparison],
+    ) -> Result<(), Failure> {
         self.invocation.progress.stage("commit", 1);
+        let audit = json!({
+            "findings": remarks.findings,
+            "placed": remarks.placed,
+            "absent": remarks.absent,
+            "control_totals": comparisons,
+        });
+        let audit = serde_json::to_vec_pretty(&audit).unwrap_or_default();
+        entry.record.audit_sha256 = Some(sha256_hex(&audit));
+        let inputs = serde_json::to_vec_pretty(&inputs_manifest(inputs)).unwrap_or_default();
         let outputs = self.log.outputs();
-        let record = serde_json::to_vec_pretty(&inputs_manifest(inputs)).unwrap_or_default();
-        let path = outputs.path(&format!("_tieout/runs/{}/inputs.json", self.run_id))?;
-        crate::store::create::put_unique(outputs, &path, Bytes::from(record)).await?;
+        for (name, bytes) in [("inputs", inputs), ("audit", audit)] {
+            let path = outputs.path(&format!("_tieout/runs/{}/{name}.json", self.run_id))?;
+            crate::store::create::put_unique(outputs, &path, Bytes::from(bytes)).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the messages that the entry owes, then the entry: from then on everything is published and owed at once.
+    async fn commit(&self, mut entry: Entry, mailed: Mailed, owed: &[Owed]) -> Result<Head, Failure> {
+        let outputs = self.log.outputs();
         for (path, bytes) in owed.iter().flat_map(|owed| &owed.messages) {
             crate::store::create::put_unique(outputs, &outputs.path(path)?, Bytes::from(bytes.clone())).await?;
         }
-        entry.record.deliveries = owed.iter().map(|owed| owed.delivery.clone()).collect();
+        entry.owe(mailed, owed.iter().map(|owed| owed.delivery.clone()).collect());
         match self.log.commit(entry).await? {
             Commit::Committed(head) => Ok(*head),
             Commit::Lost(head) => Err(Failure::new(
@@ -311,8 +324,8 @@ impl Run<'_> {
         }
     }
 
-    async fn deliver(&self, outcome: &mut Outcome) -> Result<(), Failure> {
-        let deliveries = deliver(&self.project.pipeline, &self.log, self.invocation).await?;
+    async fn deliver(&self, head: &Head, outcome: &mut Outcome) -> Result<(), Failure> {
+        let deliveries = deliver(&self.project.pipeline, &self.log, head, self.invocation).await?;
         outcome.deliveries = deliveries.outcomes;
         outcome.delivery_exit = deliveries.exit;
         Ok(())

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use object_store::ObjectStoreExt;
 
 use crate::controls::expression::{Sum, SumError};
+use crate::controls::page::Page;
 use crate::controls::reader::{ControlError, batches_of};
 use crate::controls::total::Totals;
 use crate::controls::{Comparison, compare};
@@ -143,8 +144,9 @@ fn add_bytes(name: &str, bytes: Bytes, mut adding: Vec<&mut Adding<'_>>) -> Resu
 }
 
 fn add_batch(name: &str, batch: &RecordBatch, adding: &mut [&mut Adding<'_>]) -> Result<(), AuditError> {
+    let mut page = Page::new(batch);
     for adding in adding {
-        let added = adding.totals.add(adding.side, &adding.sum, batch);
+        let added = adding.totals.add(adding.side, &adding.sum, &mut page);
         added.map_err(|source| AuditError::Control { file: name.to_owned(), source })?;
     }
     Ok(())

@@ -1,13 +1,13 @@
 //! What a control total sums: products of columns with signs, such as `price * quantity - discount`. `1` counts rows.
 
 /// A sum of products.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sum {
     pub terms: Vec<Term>,
 }
 
 /// One product, added or subtracted. Without factors it is 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Term {
     pub negative: bool,
     pub factors: Vec<String>,

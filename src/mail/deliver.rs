@@ -55,7 +55,7 @@ pub enum Status {
     },
     /// Another run is at it.
     Elsewhere,
-    /// Not attempted after the relay failed for all.
+    /// Not attempted: the relay failed for all, or the run was asked to stop.
     Untried,
 }
 
@@ -139,7 +139,7 @@ impl fmt::Display for DeliveryReport {
 }
 
 /// Delivers every entry that the ledger does not know as settled. A recipient that is refused does not keep the others
-/// from theirs; a relay that fails for everybody ends the round.
+/// from theirs; a relay that fails for everybody ends the round, and so does `stopped`, which is asked before each message.
 ///
 /// # Errors
 /// When the ledger cannot be read or written: without it nothing may be sent.
@@ -147,10 +147,13 @@ pub async fn deliver(
     entries: &[OutboxEntry],
     transport: &Transport,
     ledger: &Ledger,
+    stopped: impl Fn() -> bool,
 ) -> Result<DeliveryReport, LedgerError> {
     let mut report = DeliveryReport::default();
     for entry in entries {
-        let status = if report.failure.is_some() {
+        let status = if stopped() {
+            Status::Untried
+        } else if report.failure.is_some() {
             untried(entry, ledger).await?
         } else {
             match deliver_one(entry, transport, ledger).await? {
@@ -223,10 +226,10 @@ async fn record(outcome: Outcome, to: Recipient<'_>, attempt: u32, ledger: &Ledg
 }
 
 /// The status of what an earlier run left; none for what is still open.
-fn settled(state: State) -> Option<Status> {
+pub(super) fn settled(state: State) -> Option<Status> {
     match state {
         State::Open { .. } => None,
-        State::Accepted { .. } => Some(Status::AlreadyAccepted),
+        State::Accepted => Some(Status::AlreadyAccepted),
         State::Rejected { code, text } => Some(Status::AlreadyRejected { code, text }),
         State::InDoubt { attempt } => {
             Some(Status::InDoubt { text: format!("attempt {attempt} of an earlier run got no reply") })

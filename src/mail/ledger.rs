@@ -5,28 +5,23 @@
 //! about to leave; `fence`: this attempt will never send), `ok-n` (the relay confirmed), `fail-n` (the relay does not
 //! have it). A `send` without a result is in doubt: the relay may have the message, and it is not sent again by itself.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
 use serde::{Deserialize, Serialize};
 
 use super::recipient_hash;
 use crate::error::{Exit, Failure};
+use crate::problem::{Problem, Problems};
+use crate::store::create::create;
+use crate::store::{Created, Location, StoreError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    #[error("the delivery ledger cannot be read at `{key}`")]
-    Read { key: String, source: object_store::Error },
-    #[error(
-        "error[E506]: it is unknown whether `{key}` of the delivery ledger was written; the next run will find out"
-    )]
-    Unknown { key: String, source: object_store::Error },
-    #[error("`{key}` of the delivery ledger cannot be written")]
-    Write { key: String, source: object_store::Error },
+    #[error("the delivery ledger cannot be used")]
+    Store(#[from] StoreError),
     #[error("`{key}` of the delivery ledger is no record of this program")]
     Foreign { key: String },
     #[error("delivery `{delivery_id}` to {recipient} is not in doubt")]
@@ -37,8 +32,7 @@ impl LedgerError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Read { .. } | Self::Write { .. } => Exit::Unreachable,
-            Self::Unknown { .. } => Exit::CommitUnknown,
+            Self::Store(error) => error.exit(),
             Self::Foreign { .. } => Exit::InputContract,
             Self::NotInDoubt { .. } => Exit::Usage,
         }
@@ -47,15 +41,14 @@ impl LedgerError {
 
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        Self::new(error.exit(), error)
+        match error {
+            LedgerError::Store(error) => {
+                let problem = Problem::new(error.code(), format!("the delivery ledger cannot be used: {error}"));
+                Self::new(error.exit(), Problems::from(problem.help(error.help())))
+            }
+            other => Self::new(other.exit(), other),
+        }
     }
-}
-
-/// Whose bytes a key holds after an attempt to create it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
-    Mine,
-    Theirs(Bytes),
 }
 
 /// What is known of one recipient.
@@ -64,7 +57,7 @@ pub enum State {
     /// Nobody has it; the next attempt has this number.
     Open { attempt: u32 },
     /// The relay confirmed it.
-    Accepted { reply: String },
+    Accepted,
     /// The relay refused it for good.
     Rejected { code: u16, text: String },
     /// Attempt `attempt` ended without a reply after the final dot.
@@ -97,8 +90,9 @@ enum Word {
 /// The ledger of one output store, as one run writes it.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    store: Arc<dyn ObjectStore>,
-    root: Path,
+    location: Location,
+    /// Of all deliveries.
+    folder: Path,
     nonce: String,
     now: Timestamp,
 }
@@ -110,12 +104,52 @@ pub struct Recipient<'a> {
     pub address: &'a str,
 }
 
+/// The objects of many recipients, as one listing has found them.
+#[derive(Debug, Default)]
+pub struct Listed(BTreeMap<Path, BTreeSet<String>>);
+
 impl Ledger {
-    /// `root` is the folder of the program's own records (`_tieout`), `nonce` is of this process alone, `now` is what the
-    /// records are dated with.
-    #[must_use]
-    pub fn new(store: Arc<dyn ObjectStore>, root: Path, nonce: impl Into<String>, now: Timestamp) -> Self {
-        Self { store, root, nonce: nonce.into(), now }
+    /// `location` is that of the outputs, for keys that are created once; `nonce` is of this process alone, `now` is
+    /// what the records are dated with.
+    ///
+    /// # Errors
+    /// When the location has no room for a ledger, which every location has.
+    pub fn new(location: &Location, nonce: impl Into<String>, now: Timestamp) -> Result<Self, LedgerError> {
+        let folder = location.path("_tieout/mail")?;
+        Ok(Self { location: location.clone(), folder, nonce: nonce.into(), now })
+    }
+
+    /// Lists everything below a folder of deliveries, such as `pipeline/period`.
+    ///
+    /// # Errors
+    /// When the store cannot list.
+    pub async fn list(&self, deliveries: &str, listed: &mut Listed) -> Result<(), LedgerError> {
+        self.list_folder(&self.below(deliveries), listed).await
+    }
+
+    async fn list_folder(&self, folder: &Path, listed: &mut Listed) -> Result<(), LedgerError> {
+        for object in self.location.list(folder).await? {
+            let mut parts: Vec<_> = object.location.parts().collect();
+            let Some(name) = parts.pop() else { continue };
+            listed.0.entry(parts.into_iter().collect()).or_default().insert(name.as_ref().to_owned());
+        }
+        Ok(())
+    }
+
+    /// What was known of a recipient when it was listed, without closing anything. None: an attempt was claimed and is not
+    /// finished.
+    ///
+    /// # Errors
+    /// When a record cannot be read.
+    pub async fn known(
+        &self,
+        delivery_id: &str,
+        recipient_hash: &str,
+        listed: &Listed,
+    ) -> Result<Option<State>, LedgerError> {
+        let folder = self.below(delivery_id).join(recipient_hash);
+        let nothing = BTreeSet::new();
+        Ok(self.told(&folder, listed.0.get(&folder).unwrap_or(&nothing)).await?.ok())
     }
 
     /// What is known of a recipient. An attempt that was claimed and not finished is closed here: if it has not announced
@@ -124,26 +158,38 @@ impl Ledger {
     /// # Errors
     /// When the store cannot be read, or a fence's outcome is unknown.
     pub async fn state(&self, recipient: Recipient<'_>) -> Result<State, LedgerError> {
-        let names = self.names(recipient).await?;
-        let last = names.iter().filter_map(|name| name.strip_prefix("claim-")?.parse::<u32>().ok()).max();
-        let Some(attempt) = last else { return Ok(State::Open { attempt: 1 }) };
-        // A confirmation of any attempt settles it.
-        if let Some(ok) = names.iter().find(|name| name.starts_with("ok-")) {
-            return Ok(State::Accepted { reply: self.record(recipient, ok).await?.text });
+        let folder = self.folder(recipient);
+        let mut listed = Listed::default();
+        self.list_folder(&folder, &mut listed).await?;
+        let names = listed.0.remove(&folder).unwrap_or_default();
+        match self.told(&folder, &names).await? {
+            Ok(state) => Ok(state),
+            Err(attempt) if self.dot(recipient, attempt, Word::Fence).await? => Ok(next(attempt)),
+            Err(attempt) => Ok(State::InDoubt { attempt }),
         }
-        let has = |kind: &str| names.contains(&format!("{kind}-{attempt}"));
-        if has("fail") {
-            let record = self.record(recipient, &format!("fail-{attempt}")).await?;
-            return Ok(match record.word {
+    }
+
+    /// What the objects of a recipient tell; the number of an attempt that was claimed and not finished.
+    async fn told(&self, folder: &Path, names: &BTreeSet<String>) -> Result<Result<State, u32>, LedgerError> {
+        let last = names.iter().filter_map(|name| name.strip_prefix("claim-")?.parse::<u32>().ok()).max();
+        let Some(attempt) = last else { return Ok(Ok(State::Open { attempt: 1 })) };
+        // A confirmation of any attempt settles it.
+        if names.iter().any(|name| name.starts_with("ok-")) {
+            return Ok(Ok(State::Accepted));
+        }
+        let (fail, dot) = (format!("fail-{attempt}"), format!("dot-{attempt}"));
+        if names.contains(&fail) {
+            let record = self.record(&folder.clone().join(fail)).await?;
+            return Ok(Ok(match record.word {
                 Word::Rejected => State::Rejected { code: record.code.unwrap_or(0), text: record.text },
                 _ => next(attempt),
-            });
+            }));
         }
-        if has("dot") {
-            let dot = self.record(recipient, &format!("dot-{attempt}")).await?;
-            return Ok(if dot.word == Word::Fence { next(attempt) } else { State::InDoubt { attempt } });
+        if names.contains(&dot) {
+            let dot = self.record(&folder.clone().join(dot)).await?;
+            return Ok(Ok(if dot.word == Word::Fence { next(attempt) } else { State::InDoubt { attempt } }));
         }
-        Ok(if self.dot(recipient, attempt, Word::Fence).await? { next(attempt) } else { State::InDoubt { attempt } })
+        Ok(Err(attempt))
     }
 
     /// Claims an attempt. False: somebody else has it.
@@ -239,48 +285,20 @@ impl Ledger {
     ) -> Result<Created, LedgerError> {
         let record = Record { nonce: self.nonce.clone(), at: self.now, word, code, text: text.to_owned() };
         let bytes = serde_json::to_vec(&record).unwrap_or_default();
-        self.create(&self.key(recipient, &format!("{kind}-{attempt}")), bytes.into()).await
+        Ok(create(&self.location, &self.key(recipient, &format!("{kind}-{attempt}")), &bytes.into()).await?)
     }
 
-    /// Creates an object that does not exist yet. What a store answers does not tell whether the write happened, so
-    /// whatever it answers but yes, the object itself is asked.
-    async fn create(&self, key: &Path, bytes: Bytes) -> Result<Created, LedgerError> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let Err(refused) = self.store.put_opts(key, PutPayload::from(bytes.clone()), options).await else {
-            return Ok(Created::Mine);
-        };
-        match self.read(key).await {
-            Ok(there) if there == bytes => Ok(Created::Mine),
-            Ok(there) => Ok(Created::Theirs(there)),
-            Err(object_store::Error::NotFound { .. }) => {
-                Err(LedgerError::Write { key: key.to_string(), source: refused })
-            }
-            Err(source) => Err(LedgerError::Unknown { key: key.to_string(), source }),
-        }
-    }
-
-    async fn record(&self, recipient: Recipient<'_>, name: &str) -> Result<Record, LedgerError> {
-        let key = self.key(recipient, name);
-        let read = self.read(&key).await;
-        let bytes = read.map_err(|source| LedgerError::Read { key: key.to_string(), source })?;
+    async fn record(&self, key: &Path) -> Result<Record, LedgerError> {
+        let bytes: Bytes = self.location.read(key).await?;
         parse(&bytes, || key.to_string())
     }
 
-    async fn read(&self, key: &Path) -> Result<Bytes, object_store::Error> {
-        self.store.get(key).await?.bytes().await
-    }
-
-    async fn names(&self, recipient: Recipient<'_>) -> Result<Vec<String>, LedgerError> {
-        let folder = self.folder(recipient);
-        let listed: Result<Vec<_>, _> = self.store.list(Some(&folder)).try_collect().await;
-        let objects = listed.map_err(|source| LedgerError::Read { key: folder.to_string(), source })?;
-        Ok(objects.iter().filter_map(|object| object.location.filename().map(str::to_owned)).collect())
+    fn below(&self, deliveries: &str) -> Path {
+        deliveries.split('/').fold(self.folder.clone(), Path::join)
     }
 
     fn folder(&self, recipient: Recipient<'_>) -> Path {
-        let hash = recipient_hash(recipient.delivery_id, recipient.address);
-        let mail = self.root.clone().join("mail");
-        recipient.delivery_id.split('/').fold(mail, Path::join).join(hash)
+        self.below(recipient.delivery_id).join(recipient_hash(recipient.delivery_id, recipient.address))
     }
 
     fn key(&self, recipient: Recipient<'_>, name: &str) -> Path {

@@ -83,6 +83,34 @@ impl ModelGraph {
         self.models.iter().filter(move |model| model.scope == scope)
     }
 
+    /// The models of one scope, in building order, each with the tables that no model of the scope reads after it.
+    pub fn with_last_read(&self, scope: Scope) -> Vec<(&Model, BTreeSet<&str>)> {
+        let mut models: Vec<_> = self.of_scope(scope).map(|model| (model, BTreeSet::new())).collect();
+        let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+        for (position, (model, _)) in models.iter().enumerate().filter(|(_, (model, _))| model.kept) {
+            last.insert(&model.name, position);
+            last.extend(self.tables_behind(model).into_iter().map(|table| (table, position)));
+        }
+        for (table, position) in last {
+            if let Some((_, unread)) = models.get_mut(position) {
+                unread.insert(table);
+            }
+        }
+        models
+    }
+
+    /// The tables a model reads, itself and through the models that are inlined where they are read.
+    fn tables_behind<'a>(&'a self, model: &'a Model) -> BTreeSet<&'a str> {
+        let (mut tables, mut open) = (BTreeSet::new(), vec![model]);
+        while let Some(model) = open.pop() {
+            for table in &model.query.tables {
+                tables.insert(table.as_str());
+                open.extend(self.model(table).filter(|inlined| !inlined.kept));
+            }
+        }
+        tables
+    }
+
     /// Whether anything of a later scope, or a check, reads this table.
     #[must_use]
     pub fn read_later(&self, name: &str, scope: Scope) -> bool {

@@ -24,6 +24,30 @@ pub struct Entry {
     /// Closed periods, carried forward.
     #[serde(default)]
     pub closed: BTreeMap<String, Closing>,
+    /// The newest delivery of every report and period, carried forward. None in an entry that was made before this was
+    /// kept.
+    #[serde(default)]
+    pub mailed: Option<Mailed>,
+}
+
+/// The newest deliveries by report and period.
+pub type Mailed = BTreeMap<String, BTreeMap<String, LastDelivery>>;
+
+/// What was owed last of a report of one period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastDelivery {
+    /// The entry that owed it.
+    pub publication: u64,
+    pub revision: u32,
+    pub figures_sha256: String,
+}
+
+impl Entry {
+    /// Owes these deliveries besides what was owed up to now.
+    pub fn owe(&mut self, mailed: Mailed, deliveries: Vec<Delivery>) {
+        self.mailed = Some(deliveries.iter().fold(mailed, |mailed, delivery| delivery.recorded(self.seq, mailed)));
+        self.record.deliveries = deliveries;
+    }
 }
 
 /// Who published what from what.
@@ -51,6 +75,9 @@ pub struct Record {
     pub audit_sha256: Option<String>,
     #[serde(default)]
     pub deliveries: Vec<Delivery>,
+    /// Entries before this one had no mail left open when this entry was made.
+    #[serde(default)]
+    pub owed_since: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +126,17 @@ pub struct Delivery {
     /// Hash of everything the report prints from tables: a later revision is owed only when it differs.
     #[serde(default)]
     pub figures_sha256: String,
+}
+
+impl Delivery {
+    /// The newest deliveries, with this one among them.
+    #[must_use]
+    pub fn recorded(&self, publication: u64, mut mailed: Mailed) -> Mailed {
+        let figures_sha256 = self.figures_sha256.clone();
+        let last = LastDelivery { publication, revision: self.revision, figures_sha256 };
+        mailed.entry(self.report.clone()).or_default().insert(self.period.clone(), last);
+        mailed
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +193,7 @@ impl Candidate {
             record: self.record,
             tables,
             closed,
+            mailed: head.map_or_else(|| Some(Mailed::new()), |head| head.entry.mailed.clone()),
         })
     }
 

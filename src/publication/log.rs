@@ -7,7 +7,7 @@ use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Entry, Manifest, Part, Publication, PublicationError};
+use super::{Entry, Mailed, Manifest, Part, Publication, PublicationError};
 use crate::store::create::{create, put_unique};
 use crate::store::{Created, Kind, Location, StoreError, Stores};
 use crate::warehouse::output::sha256_hex;
@@ -131,6 +131,23 @@ impl Log {
             return Err(self.broken(format!("entry {seq} calls itself {}", entry.seq)));
         }
         Ok(Head { entry, sha256: sha256_hex(&bytes) })
+    }
+
+    /// The newest delivery of every report and period up to this head.
+    ///
+    /// # Errors
+    /// As for [`Log::read`]: the log has to be read when its newest entry does not say.
+    pub async fn mailed(&self, head: Option<&Head>) -> Result<Mailed, PublicationError> {
+        let Some(head) = head else { return Ok(Mailed::new()) };
+        if let Some(mailed) = &head.entry.mailed {
+            return Ok(mailed.clone());
+        }
+        let mut mailed = Mailed::new();
+        for seq in 1..=head.entry.seq {
+            let deliveries = self.read(seq).await?.entry.record.deliveries;
+            mailed = deliveries.iter().fold(mailed, |mailed, delivery| delivery.recorded(seq, mailed));
+        }
+        Ok(mailed)
     }
 
     /// Puts an entry into the log, made by [`super::Candidate::after`]. This is the moment of publication.

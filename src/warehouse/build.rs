@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::datasource::MemTable;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::{ScalarUDF, col};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
@@ -24,15 +26,17 @@ use crate::problem::{Problem, Problems};
 use crate::telemetry::Progress;
 use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
-use crate::warehouse::compile::plan;
 use crate::warehouse::contract::quoted;
 use crate::warehouse::counted::{CountedFile, source_files};
+use crate::warehouse::execute::{self, NamedQuery, batches, compact};
 use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::marts::MartWriter;
 use crate::warehouse::output::{self, Output, WrittenFile};
+use crate::warehouse::prepared::{self, Prepared};
 use crate::warehouse::session::{Limits, runtime, session};
+use crate::warehouse::sorted::in_order;
 use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
 use crate::warehouse::table::nullable;
 
@@ -127,6 +131,7 @@ impl Build<'_> {
             carried: BTreeMap::new(),
             files: Vec::new(),
             keys_seen: KeyRuns::new(&self.limits.scratch),
+            prepared: Prepared::default(),
             counted: Vec::new(),
         };
         building.build_reference().await?;
@@ -162,6 +167,8 @@ struct Building<'a> {
     carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
     files: Vec<WrittenFile>,
     keys_seen: KeyRuns,
+    /// Plans of intake scope.
+    prepared: Prepared,
     counted: Vec<CountedFile>,
 }
 
@@ -170,14 +177,14 @@ impl Building<'_> {
         let context = self.session()?;
         self.register_sources(&context, None, Scope::Reference).await?;
         for model in self.build.graph.of_scope(Scope::Reference) {
-            let frame = self.frame(&context, model, &self.bindings).await?;
+            let plan = prepared::plan(&context, model, &self.bindings).await?;
             if !model.kept {
-                context.register_table(model.name.as_str(), frame.into_view())?;
+                register_view(&context, model, plan)?;
                 continue;
             }
-            let table = Arc::new(self.collect(model, frame.clone()).await?);
+            let table = Arc::new(collect(&context, model, &plan).await?);
             context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
-            self.load_lookups(&context, model, &frame, &table).await?;
+            self.load_lookups(&context, model, &table).await?;
             self.write_mart(model, &context, Some(None)).await?;
             self.reference.insert(model.name.clone(), table);
         }
@@ -188,7 +195,6 @@ impl Building<'_> {
         &mut self,
         context: &SessionContext,
         model: &Model,
-        frame: &DataFrame,
         table: &MemTable,
     ) -> Result<(), BuildError> {
         for (name, lookup) in &self.build.pipeline.models.lookups {
@@ -196,8 +202,8 @@ impl Building<'_> {
                 continue;
             }
             let rows = batches(table).await;
-            let schema = frame.schema().as_arrow();
-            let function = LookupFunction::load(name, lookup, schema, &rows).map_err(|error| failed(model, error))?;
+            let function =
+                LookupFunction::load(name, lookup, &table.schema(), &rows).map_err(|error| failed(model, error))?;
             let function = ScalarUDF::from(function);
             context.register_udf(function.clone());
             self.lookups.push(function);
@@ -209,28 +215,44 @@ impl Building<'_> {
         let context = self.session()?;
         self.register_reference(&context)?;
         self.register_sources(&context, intake, Scope::Intake).await?;
-        let mut own: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-        for model in self.build.graph.of_scope(Scope::Intake) {
-            let frame = self.frame(&context, model, &self.bindings).await?;
-            if !model.kept {
-                context.register_table(model.name.as_str(), frame.into_view())?;
-                continue;
+        let graph = self.build.graph;
+        for (model, unread) in graph.with_last_read(Scope::Intake) {
+            self.build_of_intake(&context, model, intake).await?;
+            // What nobody reads any more makes room.
+            for table in unread.into_iter().filter(|table| !self.is_carried(table)) {
+                context.deregister_table(table)?;
             }
-            let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
-            if mart && !self.build.graph.read_within(&model.name, Scope::Intake) {
-                self.stream_mart(model, frame, Some(intake)).await?;
-                continue;
-            }
-            let table = self.collect(model, frame).await?;
-            let rows = batches(&table).await;
-            if self.build.graph.read_later(&model.name, Scope::Intake) && !mart {
-                self.collected.add(&model.name, &table, &rows)?;
-            }
-            self.register_with_carried(&context, model, table, &rows)?;
-            self.write_mart(model, &context, Some(intake)).await?;
-            own.insert(model.name.clone(), rows);
         }
         self.carry(&context).await
+    }
+
+    async fn build_of_intake(
+        &mut self,
+        context: &SessionContext,
+        model: &Model,
+        intake: Intake,
+    ) -> Result<(), BuildError> {
+        let graph = self.build.graph;
+        let plan = self.prepared.plan(context, model, &self.bindings).await?;
+        if !model.kept {
+            return register_view(context, model, plan);
+        }
+        let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
+        if mart && !graph.read_within(&model.name, Scope::Intake) {
+            return self.stream_mart(model, context, plan, Some(intake)).await;
+        }
+        let table = collect(context, model, &plan).await?;
+        let rows = batches(&table).await;
+        if graph.read_later(&model.name, Scope::Intake) && !mart {
+            self.collected.add(&model.name, &table.schema(), &rows)?;
+        }
+        self.register_with_carried(context, model, table, &rows)?;
+        self.write_mart(model, context, Some(intake)).await
+    }
+
+    fn is_carried(&self, table: &str) -> bool {
+        let mut carried = self.build.pipeline.models.carried.iter();
+        carried.any(|carried| carried.model == table || carried.matched_by == table)
     }
 
     async fn refuse_shared_keys(&self) -> Result<(), BuildError> {
@@ -271,9 +293,9 @@ impl Building<'_> {
             let matched = matched.select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
             let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
             let schema = nullable(open.schema().as_arrow());
-            let rows = open.collect().await?.into_iter().filter(|batch| batch.num_rows() > 0);
-            let rows = rows.map(|batch| batch.with_schema(Arc::clone(&schema))).collect::<Result<_, _>>();
-            self.carried.insert(model.clone(), (schema, rows.map_err(DataFusionError::from)?));
+            let rows = compact(&schema, &open.collect().await?)?;
+            let rows = if rows.num_rows() == 0 { Vec::new() } else { vec![rows] };
+            self.carried.insert(model.clone(), (schema, rows));
         }
         Ok(())
     }
@@ -293,15 +315,15 @@ impl Building<'_> {
         self.register_collected(&context, Scope::Period)?;
         let bindings = bindings(self.build.pipeline, Moment { period, as_of: self.build.moment.as_of })?;
         for model in self.build.graph.of_scope(Scope::Period) {
-            let frame = self.frame(&context, model, &bindings).await?;
+            let plan = prepared::plan(&context, model, &bindings).await?;
             if !model.kept {
-                context.register_table(model.name.as_str(), frame.into_view())?;
+                register_view(&context, model, plan)?;
                 continue;
             }
-            let table = self.collect(model, frame).await?;
+            let table = collect(&context, model, &plan).await?;
             if self.build.graph.read_later(&model.name, Scope::Period) {
                 let rows = batches(&table).await;
-                self.collected.add(&model.name, &table, &rows)?;
+                self.collected.add(&model.name, &table.schema(), &rows)?;
             }
             context.register_table(model.name.as_str(), Arc::new(table))?;
             self.write_mart(model, &context, Some(None)).await?;
@@ -316,12 +338,12 @@ impl Building<'_> {
         self.register_remainders(&context)?;
         context.register_table(crate::models::SOURCE_FILES, Arc::new(source_files(&self.counted)?))?;
         for model in self.build.graph.of_scope(Scope::History) {
-            let frame = self.frame(&context, model, &self.bindings).await?;
+            let plan = prepared::plan(&context, model, &self.bindings).await?;
             if !model.kept {
-                context.register_table(model.name.as_str(), frame.into_view())?;
+                register_view(&context, model, plan)?;
                 continue;
             }
-            let table = self.collect(model, frame).await?;
+            let table = collect(&context, model, &plan).await?;
             context.register_table(model.name.as_str(), Arc::new(table))?;
             self.write_mart(model, &context, None).await?;
         }
@@ -370,15 +392,15 @@ impl Building<'_> {
                 }
                 // A whole source is small reference data and stays; an intake's rows are read where they are needed.
                 if whole {
-                    let table_rows = Arc::new(mem_table(&frame, frame.clone().collect().await?)?);
+                    let table_rows = Arc::new(execute::collect(context, &frame.into_optimized_plan()?).await?);
                     context.register_table(table.as_str(), Arc::clone(&table_rows) as _)?;
                     self.reference.insert(table, table_rows);
                 } else {
                     if self.build.graph.read_later(&table, Scope::Intake) {
-                        let rows = frame.clone().collect().await?;
-                        self.collected.add(&table, &mem_table(&frame, rows.clone())?, &rows)?;
+                        let rows = execute::collect(context, &frame.clone().into_optimized_plan()?).await?;
+                        self.collected.add(&table, &rows.schema(), &batches(&rows).await)?;
                     }
-                    context.register_table(table.as_str(), frame.into_view())?;
+                    context.register_table(table.as_str(), Arc::new(NamedQuery::new(frame)))?;
                 }
             }
         }
@@ -420,21 +442,6 @@ impl Building<'_> {
         Ok(())
     }
 
-    async fn frame(
-        &self,
-        context: &SessionContext,
-        model: &Model,
-        bindings: &Bindings,
-    ) -> Result<DataFrame, BuildError> {
-        let plan = plan(context, &model.query, bindings).await?;
-        Ok(DataFrame::new(context.state(), plan))
-    }
-
-    async fn collect(&self, model: &Model, frame: DataFrame) -> Result<MemTable, BuildError> {
-        let rows = frame.clone().collect().await.map_err(|error| failed(model, error))?;
-        Ok(mem_table(&frame, rows)?)
-    }
-
     /// Writes a mart that is already registered as a table of the session.
     async fn write_mart(
         &mut self,
@@ -445,19 +452,26 @@ impl Building<'_> {
         if self.build.pipeline.models.mart_of(&model.name).is_none() {
             return Ok(());
         }
-        let frame = context.table(model.name.as_str()).await?;
-        self.stream_mart(model, frame, intake).await
+        let rows = context.table(model.name.as_str()).await?.into_optimized_plan()?;
+        self.stream_mart(model, context, rows, intake).await
     }
 
     /// Sorts a mart by its grain and writes it as it streams.
-    async fn stream_mart(&mut self, model: &Model, frame: DataFrame, intake: Option<Intake>) -> Result<(), BuildError> {
+    async fn stream_mart(
+        &mut self,
+        model: &Model,
+        context: &SessionContext,
+        plan: LogicalPlan,
+        intake: Option<Intake>,
+    ) -> Result<(), BuildError> {
         let Some(mart) = self.build.pipeline.models.mart_of(&model.name) else { return Ok(()) };
-        let order = mart.grain.iter().map(|name| col(quoted(name)).sort(true, true)).collect();
         let mut writer = MartWriter::new(mart, &self.build.pipeline.calendar)?;
-        let mut rows = frame.sort(order)?.execute_stream().await.map_err(|error| failed(model, error))?;
-        while let Some(batch) = rows.next().await {
-            let batch = batch.map_err(|error| failed(model, error))?;
-            writer.write(&batch).map_err(|error| failed(model, error))?;
+        for plan in in_order(plan, &mart.grain).map_err(|error| failed(model, error))? {
+            let mut rows = execute::stream(context, &plan).await.map_err(|error| failed(model, error))?;
+            while let Some(batch) = rows.next().await {
+                let batch = batch.map_err(|error| failed(model, error))?;
+                writer.write(&batch).map_err(|error| failed(model, error))?;
+            }
         }
         for part in writer.finish()? {
             self.files.push(self.build.output.write(&mart.name, &model.name, intake, part).await?);
@@ -475,19 +489,11 @@ pub(crate) fn store_url(source: &str) -> Result<ObjectStoreUrl, DataFusionError>
     ObjectStoreUrl::parse(format!("input://{source}"))
 }
 
-/// Rows in memory with the frame's own columns, so that an empty result still has them.
-fn mem_table(frame: &DataFrame, rows: Vec<RecordBatch>) -> Result<MemTable, DataFusionError> {
-    let schema = match rows.first() {
-        Some(batch) => batch.schema(),
-        None => Arc::new(frame.schema().as_arrow().clone()),
-    };
-    MemTable::try_new(schema, vec![rows])
+async fn collect(context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<MemTable, BuildError> {
+    execute::collect(context, plan).await.map_err(|error| failed(model, error))
 }
 
-async fn batches(table: &MemTable) -> Vec<RecordBatch> {
-    let mut all = Vec::new();
-    for partition in &table.batches {
-        all.extend(partition.read().await.iter().cloned());
-    }
-    all
+fn register_view(context: &SessionContext, model: &Model, plan: LogicalPlan) -> Result<(), BuildError> {
+    context.register_table(model.name.as_str(), DataFrame::new(context.state(), plan).into_view())?;
+    Ok(())
 }

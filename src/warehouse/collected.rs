@@ -9,13 +9,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
-use datafusion::datasource::MemTable;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::prelude::SessionContext;
 use object_store::ObjectMeta;
 use object_store::local::LocalFileSystem;
 use parquet::arrow::ArrowWriter;
 
+use crate::warehouse::execute::compact;
+use crate::warehouse::pruned::{Part, PrunedTable};
 use crate::warehouse::table::{FileTable, TableFile, nullable};
 
 /// A part larger than this goes to disk.
@@ -30,7 +31,7 @@ pub struct Collected {
 
 struct Parts {
     schema: SchemaRef,
-    memory: Vec<RecordBatch>,
+    memory: Vec<Part>,
     files: Vec<PathBuf>,
 }
 
@@ -47,25 +48,21 @@ impl Collected {
     ///
     /// # Errors
     /// When the scratch folder cannot be written.
-    pub fn add(&mut self, table: &str, shape: &MemTable, rows: &[RecordBatch]) -> Result<(), DataFusionError> {
+    pub fn add(&mut self, table: &str, shape: &SchemaRef, rows: &[RecordBatch]) -> Result<(), DataFusionError> {
         let number = self.tables.values().map(|parts| parts.files.len()).sum::<usize>();
         let parts = self.tables.entry(table.to_owned()).or_insert_with(|| Parts {
-            schema: nullable(&shape.schema()),
+            schema: nullable(shape),
             memory: Vec::new(),
             files: Vec::new(),
         });
-        let size: usize = rows.iter().map(RecordBatch::get_array_memory_size).sum();
-        let rows: Vec<_> =
-            rows.iter().map(|batch| batch.clone().with_schema(Arc::clone(&parts.schema))).collect::<Result<_, _>>()?;
-        if size <= IN_MEMORY {
-            parts.memory.extend(rows);
+        let rows = compact(&parts.schema, rows)?;
+        if rows.get_array_memory_size() <= IN_MEMORY {
+            parts.memory.push(Part::new(rows));
             return Ok(());
         }
         let path = self.scratch.join(format!("{table}-{number}.parquet"));
         let mut writer = ArrowWriter::try_new(File::create(&path)?, Arc::clone(&parts.schema), None)?;
-        for batch in &rows {
-            writer.write(batch)?;
-        }
+        writer.write(&rows)?;
         writer.close()?;
         parts.files.push(path);
         Ok(())
@@ -87,7 +84,7 @@ impl Collected {
     /// When a scratch file has gone.
     pub fn register(&self, context: &SessionContext, wanted: impl Fn(&str) -> bool) -> Result<(), DataFusionError> {
         for (name, parts) in self.tables.iter().filter(|(name, _)| wanted(name)) {
-            let memory = MemTable::try_new(Arc::clone(&parts.schema), vec![parts.memory.clone()])?;
+            let memory = PrunedTable::new(Arc::clone(&parts.schema), parts.memory.clone());
             let provider: Arc<dyn TableProvider> = if parts.files.is_empty() {
                 Arc::new(memory)
             } else {

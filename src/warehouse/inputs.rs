@@ -8,6 +8,7 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::MetadataFetch;
@@ -102,10 +103,6 @@ impl SourceInput {
 
 /// A decoder fed with hostile bytes may panic, so the footer is read in a task of its own.
 async fn read_footer(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<ArrowReaderMetadata, Problem> {
-    let undecodable = |why: String| {
-        Problem::new("E303", format!("cannot decode `{}`: {why}", meta.location))
-            .help("the file is truncated, damaged or no Parquet; export it again")
-    };
     let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
     let footer = tokio::spawn(async move {
         let metadata = ParquetMetaDataReader::new().load_and_finish(ranges, size).await?;
@@ -113,9 +110,15 @@ async fn read_footer(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<
     });
     match footer.await {
         Ok(Ok(footer)) => Ok(footer),
-        Ok(Err(error)) => Err(undecodable(error.to_string())),
-        Err(_) => Err(undecodable("its footer makes no sense".to_owned())),
+        Ok(Err(error)) => Err(undecodable(&meta.location, &error.to_string())),
+        Err(_) => Err(undecodable(&meta.location, "its footer makes no sense")),
     }
+}
+
+/// A Parquet file that is none.
+pub(crate) fn undecodable(location: &Path, why: &str) -> Problem {
+    Problem::new("E303", format!("cannot decode `{location}`: {why}"))
+        .help("the file is truncated, damaged or no Parquet; export it again")
 }
 
 /// Byte ranges of one pinned file.

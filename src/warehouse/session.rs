@@ -47,7 +47,11 @@ pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize
         .with_information_schema(false)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.collect_spans", true)
-        .set_bool("datafusion.execution.collect_statistics", false);
+        .set_bool("datafusion.execution.collect_statistics", false)
+        // What a sort keeps back to merge what it has sorted, when all other memory is taken.
+        .set_usize("datafusion.execution.sort_spill_reservation_bytes", 32 << 20)
+        // One sort of all rows costs less than sorting batches and merging them, but holds them twice.
+        .set_usize("datafusion.execution.sort_in_place_threshold_bytes", 32 << 20);
     let state =
         SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
     let context = SessionContext::new_with_state(state);

@@ -1,21 +1,22 @@
 //! CSV and NDJSON: every value is read as text and then typed strictly. A value that is not exactly of its type rejects
 //! its row; nothing is rounded, guessed or filled in.
 
-use std::io::{BufReader, Cursor};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch,
-    StringArray, StringViewBuilder, TimestampMicrosecondBuilder,
+    RecordBatchOptions, StringArray, StringBuilder, StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::compute::filter_record_batch;
 use arrow::csv;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::json;
 use bytes::Bytes;
 use datafusion::common::DataFusionError;
+use serde::de::IgnoredAny;
 
 use crate::pipeline::{Column, ColumnType, Format, Source};
 use crate::problem::{Problem, nearest};
@@ -47,38 +48,40 @@ pub enum TextError {
 /// # Errors
 /// A problem when the file is no CSV or NDJSON, or lacks a column.
 pub fn read(source: &Source, file: &str, partitions: &[String], bytes: &Bytes) -> Result<TypedRows, TextError> {
-    let undecodable = |error: ArrowError| {
-        TextError::Problem(
-            Problem::new("E303", format!("cannot decode `{file}`: {error}"))
-                .help("correct the line, or export the file again"),
-        )
-    };
     let mut rows = TypedRows::default();
     for batch in text_batches(source, file, bytes)? {
-        let batch = batch.map_err(undecodable)?;
+        let (batch, reasons) = batch?;
         rows.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-        let (kept, rejected) = typed(source, partitions, &batch)?;
+        let (kept, rejected) = typed(source, partitions, &batch, reasons)?;
         rows.kept.push(kept);
         rows.rejected.extend(rejected);
     }
     Ok(rows)
 }
 
-type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + 'a>;
+/// Rows as text, and why a row is rejected whatever its values.
+type Texts = (RecordBatch, Vec<Option<String>>);
+type Batches<'a> = Box<dyn Iterator<Item = Result<Texts, TextError>> + 'a>;
 
-fn text_batches<'a>(source: &Source, file: &str, bytes: &'a Bytes) -> Result<Batches<'a>, TextError> {
+fn text_batches<'a>(source: &'a Source, file: &'a str, bytes: &'a Bytes) -> Result<Batches<'a>, TextError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let undecodable =
-        |error: ArrowError| TextError::Problem(Problem::new("E303", format!("cannot decode `{file}`: {error}")));
-    if source.format == Format::Csv {
-        let schema = csv_schema(source, file, bytes)?;
-        let reader = csv::ReaderBuilder::new(schema).with_header(true).with_batch_size(BATCH);
-        return Ok(Box::new(reader.build(Cursor::new(bytes)).map_err(undecodable)?));
+    if source.format == Format::Ndjson {
+        return Ok(Box::new(JsonLines::new(source, file, bytes)));
     }
-    let fields: Vec<_> = source.columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true)).collect();
-    let reader =
-        json::ReaderBuilder::new(Arc::new(Schema::new(fields))).with_coerce_primitive(true).with_batch_size(BATCH);
-    Ok(Box::new(reader.build(BufReader::new(Cursor::new(bytes))).map_err(undecodable)?))
+    let undecodable = move |error: ArrowError| {
+        TextError::Problem(
+            Problem::new("E303", format!("cannot decode `{file}`: {error}"))
+                .help("correct the line, or export the file again"),
+        )
+    };
+    let schema = csv_schema(source, file, bytes)?;
+    let reader = csv::ReaderBuilder::new(schema).with_header(true).with_batch_size(BATCH);
+    let reader = reader.build(Cursor::new(bytes)).map_err(undecodable)?;
+    Ok(Box::new(reader.map(move |batch| {
+        let batch = batch.map_err(undecodable)?;
+        let reasons = vec![None; batch.num_rows()];
+        Ok((batch, reasons))
+    })))
 }
 
 /// The header's columns, all text; every column of the contract must be there.
@@ -101,16 +104,182 @@ fn csv_schema(source: &Source, file: &str, bytes: &[u8]) -> Result<SchemaRef, Te
     Ok(Arc::new(Schema::new(fields)))
 }
 
+/// NDJSON: one object per line. Values are taken from the text as it stands, so that no digit passes through a float.
+struct JsonLines<'a> {
+    source: &'a Source,
+    file: &'a str,
+    lines: Lines<'a>,
+    /// Every name that any line has.
+    names: BTreeSet<String>,
+    ended: bool,
+}
+
+type Lines<'a> = std::iter::Enumerate<std::slice::Split<'a, u8, fn(&u8) -> bool>>;
+
+impl<'a> JsonLines<'a> {
+    fn new(source: &'a Source, file: &'a str, bytes: &'a [u8]) -> Self {
+        let newline: fn(&u8) -> bool = |byte| *byte == b'\n';
+        Self { source, file, lines: bytes.split(newline).enumerate(), names: BTreeSet::new(), ended: false }
+    }
+
+    /// A column that no line has was renamed when there are other names, and is only always empty when there are none.
+    fn renamed(&self) -> Option<TextError> {
+        let Source { columns, partitions, .. } = self.source;
+        let declared = |name: &String| {
+            columns.iter().any(|column| column.name == *name)
+                || partitions.iter().any(|(partition, _)| partition == name)
+        };
+        let column = columns.iter().find(|column| !self.names.contains(&column.name))?;
+        let mut strange = self.names.iter().filter(|name| !declared(name)).map(String::as_str).peekable();
+        strange.peek()?;
+        let problem = Problem::new("E305", format!("no line of `{}` has `{}`", self.file, column.name));
+        Some(TextError::Problem(match nearest(&column.name, strange) {
+            Some(name) => problem.help(format!("did you mean `{name}`? Names are compared exactly")),
+            None => problem.help("write it with null where it has no value, or take it out of the contract"),
+        }))
+    }
+
+    /// The next lines, at most as many as a batch holds.
+    fn objects(&mut self) -> Result<Vec<BTreeMap<String, &'a str>>, TextError> {
+        let mut objects = Vec::new();
+        while objects.len() < BATCH {
+            let Some((at, line)) = self.lines.next() else { break };
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let object = self.object(at, line)?;
+            for name in object.keys().filter(|name| !self.names.contains(*name)).cloned().collect::<Vec<_>>() {
+                self.names.insert(name);
+            }
+            objects.push(object);
+        }
+        Ok(objects)
+    }
+
+    /// The names of a line's object with their values as written.
+    fn object(&self, at: usize, line: &'a [u8]) -> Result<BTreeMap<String, &'a str>, TextError> {
+        let wrong = |why: String| {
+            TextError::Problem(
+                Problem::new("E303", format!("cannot decode `{}:{}`: {why}", self.file, at + 1))
+                    .help("correct the line, or export the file again"),
+            )
+        };
+        let line = str::from_utf8(line).map_err(|_| wrong("it is not UTF-8".to_owned()))?.trim_ascii();
+        let valid = serde_json::from_str::<IgnoredAny>(line);
+        valid.map_err(|error| wrong(format!("no JSON at column {}", error.column())))?;
+        let members = members(line).ok_or_else(|| wrong("a line is one object".to_owned()))?;
+        let mut object = BTreeMap::new();
+        for (name, value) in members {
+            let name: String = serde_json::from_str(name).map_err(|error| wrong(error.to_string()))?;
+            if object.contains_key(&name) {
+                return Err(wrong(format!("`{name}` occurs twice, and nobody can say which counts")));
+            }
+            object.insert(name, value);
+        }
+        Ok(object)
+    }
+
+    fn batch(&self, objects: &[BTreeMap<String, &str>]) -> Result<Texts, TextError> {
+        let mut reasons = vec![None; objects.len()];
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for column in &self.source.columns {
+            let mut texts = StringBuilder::new();
+            for (object, reason) in objects.iter().zip(&mut reasons) {
+                let value = object.get(&column.name).copied().filter(|value| *value != "null");
+                let text = value.map(|value| json_text(column.kind, value));
+                texts.append_option(text.as_ref().map(|(text, _)| text));
+                if text.is_some_and(|(_, fits)| !fits) {
+                    reason.get_or_insert_with(|| format!("unreadable_{}", column.name));
+                }
+            }
+            columns.push(Arc::new(texts.finish()));
+        }
+        let fields = self.source.columns.iter().map(|column| Field::new(&column.name, DataType::Utf8, true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let options = RecordBatchOptions::new().with_row_count(Some(objects.len()));
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options).map_err(DataFusionError::from)?;
+        Ok((batch, reasons))
+    }
+}
+
+impl Iterator for JsonLines<'_> {
+    type Item = Result<Texts, TextError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match self.objects() {
+            Ok(objects) if objects.is_empty() => {
+                self.ended = true;
+                self.renamed().map(Err)
+            }
+            Ok(objects) => Some(self.batch(&objects)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// The members of a valid JSON object, name and value as written; none for any other JSON.
+fn members(object: &str) -> Option<Vec<(&str, &str)>> {
+    let inside = object.strip_prefix('{')?.strip_suffix('}')?;
+    let (mut members, mut start, mut colon) = (Vec::new(), 0, None);
+    let (mut depth, mut quoted, mut escaped) = (0_u32, false, false);
+    let mut end_member = |start: usize, colon: Option<usize>, end: usize| {
+        let name = inside.get(start..colon?)?.trim_ascii();
+        members.push((name, inside.get(colon? + 1..end)?.trim_ascii()));
+        Some(())
+    };
+    for (at, byte) in inside.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b':' if depth == 0 && colon.is_none() => colon = Some(at),
+            b',' if depth == 0 => {
+                end_member(start, colon, at)?;
+                (start, colon) = (at + 1, None);
+            }
+            _ => {}
+        }
+    }
+    if !inside.trim_ascii().is_empty() {
+        end_member(start, colon, inside.len())?;
+    }
+    Some(members)
+}
+
+/// A JSON value as text, and whether its kind can stand for a column's: numbers and truth values may be written as strings,
+/// nothing else may.
+fn json_text(kind: ColumnType, value: &str) -> (String, bool) {
+    if value.starts_with('"') {
+        let text = serde_json::from_str(value);
+        let fits = text.is_ok();
+        return (text.unwrap_or_else(|_| value.to_owned()), fits);
+    }
+    let fits = match kind {
+        ColumnType::Integer | ColumnType::Decimal { .. } => value.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
+        ColumnType::Boolean => matches!(value, "true" | "false"),
+        ColumnType::Text | ColumnType::Date | ColumnType::Timestamp | ColumnType::LocalTimestamp => false,
+    };
+    (value.to_owned(), fits)
+}
+
 fn typed(
     source: &Source,
     partitions: &[String],
     text: &RecordBatch,
+    mut reasons: Vec<Option<String>>,
 ) -> Result<(RecordBatch, Option<RecordBatch>), DataFusionError> {
-    let mut reasons: Vec<Option<String>> = vec![None; text.num_rows()];
     let mut columns: Vec<ArrayRef> = Vec::new();
     for column in &source.columns {
         let values = text.column_by_name(&column.name).map(arrow::array::AsArray::as_string::<i32>);
-        columns.push(typed_column(column, values, text.num_rows(), &mut reasons));
+        // An empty cell of CSV is an empty text where a text is required, and no value everywhere else.
+        let blank = source.format == Format::Csv && column.kind == ColumnType::Text && !column.nullable;
+        columns.push(typed_column(column, values, blank, &mut reasons));
     }
     for value in partitions {
         let mut builder = StringViewBuilder::with_capacity(text.num_rows());
@@ -131,13 +300,12 @@ fn typed(
 }
 
 /// One column, typed; a row whose value does not fit gets a reason.
-fn typed_column(column: &Column, text: Option<&StringArray>, rows: usize, reasons: &mut [Option<String>]) -> ArrayRef {
+fn typed_column(column: &Column, text: Option<&StringArray>, blank: bool, reasons: &mut [Option<String>]) -> ArrayRef {
     let value = |row: usize| text.filter(|text| text.is_valid(row)).map(|text| text.value(row));
-    let mut builder = Builder::new(column.kind, rows);
-    for (row, reason) in reasons.iter_mut().enumerate().take(rows) {
+    let mut builder = Builder::new(column.kind, reasons.len());
+    for (row, reason) in reasons.iter_mut().enumerate() {
         let readable = match value(row) {
-            // An empty cell is an empty text where a text is required, and no value everywhere else.
-            None if column.kind == ColumnType::Text && !column.nullable => builder.append(""),
+            None if blank => builder.append(""),
             None => {
                 builder.append_null();
                 if !column.nullable {

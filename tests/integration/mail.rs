@@ -2,6 +2,7 @@
 
 mod delivery;
 mod message;
+mod owed;
 mod relay;
 
 use tieout::pipeline::Mailbox;

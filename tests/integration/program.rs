@@ -1,5 +1,12 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
+mod damaged;
+mod mailed;
+mod ndjson;
+mod owed;
+mod rendered;
+mod stopped;
+
 use std::fs;
 
 use hyper::Method;
@@ -108,6 +115,14 @@ fn a_source_without_files_is_missing_input() {
     let project = Project::new();
     fs::remove_dir_all(project.path("in/postings")).expect("removes");
     fails(&project.run(), 66, "E300", "postings/month=*");
+}
+
+#[test]
+fn a_source_whose_files_are_all_of_later_periods_is_missing_input() {
+    let project = Project::new();
+    let ended = project.tieout(&["run", "pipelines/postings.yaml", "--period", "2001-01"]);
+    fails(&ended, 66, "E300", "periods after 2001-01");
+    assert!(project.current().is_none(), "nothing is published");
 }
 
 #[test]

@@ -4,4 +4,4 @@ mod chain;
 mod derived;
 mod entries;
 mod files;
-mod made;
+pub mod made;

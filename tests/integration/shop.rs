@@ -39,6 +39,33 @@ fn every_published_total_of_the_demo_is_the_truth_and_a_second_demo_finds_nothin
     assert!(second.code == 0 && second.stdout.contains("nothing due"), "{second:?}");
 }
 
+#[test]
+fn a_shop_of_few_orders_is_published_unless_every_cent_is_material() {
+    let folder = TempDir::new().unwrap();
+    let shop = ["--orders", "500", "--months", "1", "--end", "2026-02-28"];
+    let demo = || tieout(folder.path(), &[&["demo", "shop"], shop.as_slice()].concat());
+    assert_eq!(tieout(folder.path(), &["init", "shop"]).code, 0);
+    let pipeline = folder.path().join("shop/pipelines/channel_contribution.yaml");
+    let shipped = fs::read_to_string(&pipeline).unwrap();
+    let strict = shipped.replace("materiality: {decimal: \"1000.00\"}", "materiality: {decimal: \"0.00\"}");
+    assert_ne!(strict, shipped);
+
+    fs::write(&pipeline, strict).unwrap();
+    let held = demo();
+    assert!(held.code == 79 && held.stdout.contains("in quarantine"), "{held:?}");
+    fs::write(&pipeline, shipped).unwrap();
+    let published = demo();
+    assert_eq!(published.code, 0, "{published:?}");
+}
+
+#[test]
+fn a_demo_of_a_month_that_is_not_over_reports_on_the_one_before() {
+    let folder = TempDir::new().unwrap();
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+    let ended = tieout(folder.path(), &["demo", "shop", "--orders", "300", "--months", "2", "--end", &today]);
+    assert!(ended.code == 0 && ended.stdout.contains("published"), "{ended:?}");
+}
+
 fn query(folder: &Path, sql: &str) -> String {
     let ended = tieout(folder, &["query", "shop/pipelines/channel_contribution.yaml", sql, "--output", "csv"]);
     assert_eq!(ended.code, 0, "{ended:?}");

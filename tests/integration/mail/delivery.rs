@@ -1,14 +1,11 @@
 //! The delivery ledger: nobody is mailed twice, nobody is forgotten.
 
-use std::sync::Arc;
-
-use object_store::ObjectStore;
-use object_store::memory::InMemory;
-use object_store::path::Path;
 use tieout::error::Exit;
 use tieout::mail::{DeliveryReport, Ledger, OutboxEntry, Recipient, State, Status, deliver};
+use tieout::store::Location;
 
 use super::mailbox;
+use crate::fixtures::places::stores;
 use crate::fixtures::smtp::{Relay, Script};
 
 const ID: &str = "p/2026-10/r/r1";
@@ -23,21 +20,25 @@ fn entry(address: &str) -> OutboxEntry {
     }
 }
 
-fn ledger(store: &Arc<InMemory>, run: &str) -> Ledger {
-    let store: Arc<dyn ObjectStore> = Arc::<InMemory>::clone(store);
-    Ledger::new(store, Path::from("_tieout"), run, jiff::Timestamp::UNIX_EPOCH)
+/// A store in memory.
+fn memory() -> Location {
+    stores(&[]).open_for_log(&"memory:///".parse().expect("a URL")).expect("a store")
 }
 
-async fn run(relay: &Relay, store: &Arc<InMemory>, name: &str, addresses: &[&str]) -> DeliveryReport {
+fn ledger(store: &Location, run: &str) -> Ledger {
+    Ledger::new(store, run, jiff::Timestamp::UNIX_EPOCH).expect("a ledger")
+}
+
+async fn run(relay: &Relay, store: &Location, name: &str, addresses: &[&str]) -> DeliveryReport {
     let entries: Vec<_> = addresses.iter().map(|address| entry(address)).collect();
-    deliver(&entries, &relay.transport(), &ledger(store, name)).await.expect("a ledger")
+    deliver(&entries, &relay.transport(), &ledger(store, name), || false).await.expect("a ledger")
 }
 
 #[tokio::test]
 async fn one_refused_recipient_does_not_keep_the_others_from_theirs() {
     let refuse = vec![("RCPT TO:<gone@", "550 5.1.1 no such user"), ("RCPT TO:<slow@", "451 4.7.1 greylisted")];
     let relay = Relay::start(Script { replies: refuse, ..Script::default() }).await;
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     let people = ["gone@shop.example", "slow@shop.example", "finance@shop.example"];
     let first = run(&relay, &store, "run-1", &people).await;
     assert_eq!(first.exit(), Exit::DeliveryIncomplete);
@@ -58,7 +59,7 @@ async fn one_refused_recipient_does_not_keep_the_others_from_theirs() {
 #[tokio::test]
 async fn a_message_in_doubt_is_held_until_a_person_resolves_it() {
     let relay = Relay::start(Script { gone_at: Some("dot"), ..Script::default() }).await;
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     let first = run(&relay, &store, "run-1", &["finance@shop.example"]).await;
     assert!(matches!(first.delivered[0].status, Status::InDoubt { .. }), "{first}");
     assert_eq!(first.exit(), Exit::DeliveryIncomplete);
@@ -81,7 +82,7 @@ async fn a_message_in_doubt_is_held_until_a_person_resolves_it() {
 #[tokio::test]
 async fn a_relay_that_fails_for_everybody_is_asked_once_and_again_by_the_next_run() {
     let relay = Relay::start(Script { replies: vec![("AUTH", "535 no")], ..Script::default() }).await;
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     let people = ["finance@shop.example", "growth@shop.example"];
     let first = run(&relay, &store, "run-1", &people).await;
     assert_eq!(first.exit(), Exit::Permission);
@@ -93,7 +94,7 @@ async fn a_relay_that_fails_for_everybody_is_asked_once_and_again_by_the_next_ru
 
 #[tokio::test]
 async fn an_attempt_that_was_left_behind_is_fenced_and_can_never_send() {
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     let paused = ledger(&store, "paused");
     assert_eq!(paused.state(FINANCE).await.expect("a state"), State::Open { attempt: 1 });
     assert!(paused.claim(FINANCE, 1).await.expect("a claim"));
@@ -108,7 +109,7 @@ async fn an_attempt_that_was_left_behind_is_fenced_and_can_never_send() {
 #[tokio::test]
 async fn of_many_runs_at_once_one_sends() {
     let relay = Relay::start(Script::default()).await;
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     let people = ["finance@shop.example"];
     let names: Vec<String> = (0..8).map(|at| format!("run-{at}")).collect();
     let runs = names.iter().map(|name| run(&relay, &store, name, &people));
@@ -121,12 +122,23 @@ async fn of_many_runs_at_once_one_sends() {
 
 #[tokio::test]
 async fn keys_of_the_ledger_hold_no_address() {
-    use futures::TryStreamExt as _;
     let relay = Relay::start(Script::default()).await;
-    let store = Arc::new(InMemory::new());
+    let store = memory();
     run(&relay, &store, "run-1", &["finance@shop.example"]).await;
-    let objects: Vec<_> = store.list(None).try_collect().await.expect("a list");
+    let objects = store.list(&store.root).await.expect("a list");
     let names: Vec<_> = objects.iter().map(|object| object.location.to_string()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names.iter().all(|name| name.starts_with("_tieout/mail/p/2026-10/r/r1/") && !name.contains('@')));
+}
+
+#[tokio::test]
+async fn a_run_that_is_asked_to_stop_begins_no_further_message() {
+    let relay = Relay::start(Script::default()).await;
+    let store = memory();
+    let entries = ["finance@shop.example", "growth@shop.example"].map(entry);
+    let asked = || !relay.messages().is_empty();
+    let report = deliver(&entries, &relay.transport(), &ledger(&store, "run-1"), asked).await.expect("a ledger");
+    assert_eq!(report.exit(), Exit::DeliveryIncomplete);
+    assert_eq!(report.delivered[1].status, Status::Untried);
+    assert_eq!(relay.messages().len(), 1);
 }

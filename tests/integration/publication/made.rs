@@ -31,6 +31,7 @@ pub fn record(run: &str) -> Record {
         inputs_sha256: String::new(),
         audit_sha256: None,
         deliveries: Vec::new(),
+        owed_since: 0,
         by: None,
         reason: None,
         committed_at: Timestamp::UNIX_EPOCH,

@@ -1,0 +1,243 @@
+//! A page of rows as control totals see it: what to add per row, in which group, and whether at all. Totals that ask for
+//! the same share the answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::controls::expression::{Sum, Term};
+use crate::controls::reader::ControlError;
+
+/// Rows, and what has been asked of them so far.
+pub struct Page<'a> {
+    rows: &'a RecordBatch,
+    groups: HashMap<Vec<String>, Rc<Groups>>,
+    wanted: HashMap<BTreeMap<String, String>, Rc<Vec<bool>>>,
+    values: HashMap<Sum, Rc<Values>>,
+}
+
+/// The group of every row, as a position in the groups' names.
+pub struct Groups {
+    pub codes: Vec<usize>,
+    pub names: Vec<Vec<String>>,
+}
+
+/// What every row adds: `unscaled / 10^scale`.
+pub struct Values {
+    pub unscaled: Vec<i128>,
+    pub scale: u32,
+}
+
+impl<'a> Page<'a> {
+    #[must_use]
+    pub fn new(rows: &'a RecordBatch) -> Self {
+        Self { rows, groups: HashMap::new(), wanted: HashMap::new(), values: HashMap::new() }
+    }
+
+    /// The rows' groups by the named columns; one group of all without a name.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn groups(&mut self, by: &[String]) -> Result<Rc<Groups>, ControlError> {
+        if let Some(known) = self.groups.get(by) {
+            return Ok(Rc::clone(known));
+        }
+        let mut groups = Groups { codes: vec![0; self.rows.num_rows()], names: vec![Vec::new()] };
+        for name in by {
+            groups = groups.split(&texts(self.rows, name)?);
+        }
+        let groups = Rc::new(groups);
+        self.groups.insert(by.to_vec(), Rc::clone(&groups));
+        Ok(groups)
+    }
+
+    /// One flag per row; none when every row is wanted.
+    ///
+    /// # Errors
+    /// When a column is missing.
+    pub fn wanted(&mut self, filter: &BTreeMap<String, String>) -> Result<Option<Rc<Vec<bool>>>, ControlError> {
+        if filter.is_empty() {
+            return Ok(None);
+        }
+        if let Some(known) = self.wanted.get(filter) {
+            return Ok(Some(Rc::clone(known)));
+        }
+        let mut wanted = vec![true; self.rows.num_rows()];
+        for (name, value) in filter {
+            let texts = texts(self.rows, name)?;
+            let equal: Vec<bool> = texts.names.iter().map(|text| text == value).collect();
+            for (wanted, code) in wanted.iter_mut().zip(&texts.codes) {
+                *wanted &= equal.get(*code).copied().unwrap_or(false);
+            }
+        }
+        let wanted = Rc::new(wanted);
+        self.wanted.insert(filter.clone(), Rc::clone(&wanted));
+        Ok(Some(wanted))
+    }
+
+    /// What a sum of products gives per row. A product with a null factor is nothing.
+    ///
+    /// # Errors
+    /// When a column is missing or no number, or a value leaves 128 bits.
+    pub fn values(&mut self, sum: &Sum) -> Result<Rc<Values>, ControlError> {
+        if let Some(known) = self.values.get(sum) {
+            return Ok(Rc::clone(known));
+        }
+        let products = sum.terms.iter().map(|term| product(self.rows, term)).collect::<Result<Vec<_>, _>>()?;
+        let scale = products.iter().map(|product| product.scale).max().unwrap_or(0);
+        let mut unscaled = vec![0_i128; self.rows.num_rows()];
+        for (product, term) in products.iter().zip(&sum.terms) {
+            let unit = 10_i128.checked_pow(scale - product.scale).ok_or(ControlError::Overflow)?;
+            product.add_to(&mut unscaled, if term.negative { -unit } else { unit })?;
+        }
+        let values = Rc::new(Values { unscaled, scale });
+        self.values.insert(sum.clone(), Rc::clone(&values));
+        Ok(values)
+    }
+}
+
+impl Groups {
+    /// The groups by one more column, in the order in which they occur.
+    fn split(&self, column: &Texts) -> Self {
+        let mut known: HashMap<(usize, usize), usize> = HashMap::new();
+        let mut names: Vec<Vec<String>> = Vec::new();
+        let mut codes = Vec::with_capacity(self.codes.len());
+        for pair in self.codes.iter().copied().zip(column.codes.iter().copied()) {
+            let code = *known.entry(pair).or_insert_with(|| {
+                let mut name = self.names.get(pair.0).cloned().unwrap_or_default();
+                name.extend(column.names.get(pair.1).cloned());
+                names.push(name);
+                names.len() - 1
+            });
+            codes.push(code);
+        }
+        Self { codes, names }
+    }
+}
+
+/// A column's distinct texts and which of them each row has. Null is the empty text.
+struct Texts {
+    codes: Vec<usize>,
+    names: Vec<String>,
+}
+
+fn texts(rows: &RecordBatch, name: &str) -> Result<Texts, ControlError> {
+    let column = column(rows, name)?;
+    Ok(match column.data_type() {
+        DataType::Utf8 => distinct(column.as_string::<i32>().iter().map(Option::unwrap_or_default)),
+        DataType::Utf8View => distinct(column.as_string_view().iter().map(Option::unwrap_or_default)),
+        _ => {
+            let options = FormatOptions::default();
+            let shown = ArrayFormatter::try_new(column.as_ref(), &options)
+                .map_err(|error| ControlError::Decode(error.to_string()))?;
+            let shown: Vec<String> = (0..rows.num_rows()).map(|row| shown.value(row).to_string()).collect();
+            distinct(shown.iter().map(String::as_str))
+        }
+    })
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Texts {
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    let mut names = Vec::new();
+    let mut last: Option<(&str, usize)> = None;
+    let codes = texts.map(|text| match last {
+        Some((same, code)) if same == text => code,
+        _ => {
+            let code = *known.entry(text).or_insert_with(|| {
+                names.push(text.to_owned());
+                names.len() - 1
+            });
+            last = Some((text, code));
+            code
+        }
+    });
+    Texts { codes: codes.collect(), names }
+}
+
+fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ControlError> {
+    rows.column_by_name(name).ok_or_else(|| ControlError::NoColumn(name.to_owned()))
+}
+
+/// One product per row: an array as it is, or numbers made of several. Zero where a factor is null.
+struct Product {
+    numbers: Numbers,
+    scale: u32,
+}
+
+enum Numbers {
+    Decimals(Decimal128Array),
+    Made(Vec<i128>),
+}
+
+impl Product {
+    fn add_to(&self, sums: &mut [i128], factor: i128) -> Result<(), ControlError> {
+        let add = |sum: &mut i128, number: i128| {
+            let added = number.checked_mul(factor).and_then(|number| sum.checked_add(number));
+            added.map(|added| *sum = added).ok_or(ControlError::Overflow)
+        };
+        let pairs = sums.iter_mut();
+        match &self.numbers {
+            Numbers::Decimals(array) if array.null_count() == 0 => {
+                pairs.zip(array.values()).try_for_each(|(sum, number)| add(sum, *number))
+            }
+            Numbers::Decimals(array) => pairs.zip(array).try_for_each(|(sum, number)| add(sum, number.unwrap_or(0))),
+            Numbers::Made(numbers) => pairs.zip(numbers).try_for_each(|(sum, number)| add(sum, *number)),
+        }
+    }
+}
+
+fn product(rows: &RecordBatch, term: &Term) -> Result<Product, ControlError> {
+    if let [name] = term.factors.as_slice() {
+        return numbers(rows, name);
+    }
+    let mut product = Product { numbers: Numbers::Made(Vec::new()), scale: 0 };
+    let mut values = vec![1; rows.num_rows()];
+    for name in &term.factors {
+        let factor = numbers(rows, name)?;
+        product.scale += factor.scale;
+        let mut factors = vec![0; rows.num_rows()];
+        factor.add_to(&mut factors, 1)?;
+        for (value, factor) in values.iter_mut().zip(factors) {
+            *value = i128::checked_mul(*value, factor).ok_or(ControlError::Overflow)?;
+        }
+    }
+    product.numbers = Numbers::Made(values);
+    Ok(product)
+}
+
+/// A column of exact numbers.
+fn numbers(rows: &RecordBatch, name: &str) -> Result<Product, ControlError> {
+    let column = column(rows, name)?;
+    let made = |numbers| Product { numbers: Numbers::Made(numbers), scale: 0 };
+    Ok(match column.data_type() {
+        DataType::Decimal128(_, scale) => Product {
+            numbers: Numbers::Decimals(column.as_primitive::<Decimal128Type>().clone()),
+            scale: u32::try_from(*scale).map_err(|_| no_number(name, column))?,
+        },
+        DataType::Int64 => made(widened::<Int64Type>(column)),
+        DataType::Int32 => made(widened::<Int32Type>(column)),
+        DataType::Int16 => made(widened::<Int16Type>(column)),
+        DataType::Int8 => made(widened::<Int8Type>(column)),
+        DataType::UInt32 => made(widened::<UInt32Type>(column)),
+        DataType::UInt16 => made(widened::<UInt16Type>(column)),
+        DataType::UInt8 => made(widened::<UInt8Type>(column)),
+        _ => return Err(no_number(name, column)),
+    })
+}
+
+fn no_number(name: &str, column: &ArrayRef) -> ControlError {
+    ControlError::NoNumber { column: name.to_owned(), kind: column.data_type().to_string() }
+}
+
+fn widened<T: ArrowPrimitiveType>(column: &ArrayRef) -> Vec<i128>
+where
+    i128: From<T::Native>,
+{
+    let column: &PrimitiveArray<T> = column.as_primitive();
+    column.iter().map(|value| value.map_or(0, i128::from)).collect()
+}
