@@ -3,10 +3,11 @@
 use crate::problem::Problems;
 
 /// Exit codes: a documented interface (README, "Exit codes"), never renumbered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[repr(u8)]
 pub enum Exit {
     /// Done, or nothing due.
+    #[default]
     Done = 0,
     /// The command line was not understood.
     Usage = 2,

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod commands;
 pub mod controls;
 pub mod error;
+pub mod fault;
 pub mod mail;
 pub mod models;
 pub mod pipeline;

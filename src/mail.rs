@@ -14,7 +14,7 @@ pub use deliver::{Delivered, DeliveryReport, OutboxEntry, Status, deliver, deliv
 pub use ledger::{Ledger, LedgerError, Listed, Recipient, State};
 pub use message::build;
 pub use owed::{LoggedMail, logged, owed_since};
-pub use transport::{Envelope, Outcome, Timeouts, Transport, reach, send};
+pub use transport::{Envelope, Exchange, Outcome, Timeouts, Transport, reach, send};
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
 use tieout::error::{Exit, Failure};
-use tieout::{pipeline, telemetry};
+use tieout::{fault, pipeline, telemetry};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(cli.log_format, &cli.log);
     let invocation = invocation();
+    fault::arm(&invocation.environment);
     let ended = work(&cli, &invocation);
     invocation.progress.done();
     match ended {
@@ -53,7 +54,7 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
                 ended = waiting => ended.ok(),
                 () = stop_signal(invocation) => {
                     let _ = writeln!(std::io::stderr(), "stopped by a signal; nothing was published");
-                    invocation.stopping.clean();
+                    invocation.stopping.clean().await;
                     // Threads that are deep in a query would hold the process for as long as the query takes.
                     #[expect(clippy::disallowed_methods, reason = "this is main")]
                     std::process::exit(i32::from(Exit::TryLater as u8));

@@ -419,4 +419,6 @@ pub struct Engine {
     pub scratch: Option<PathBuf>,
     /// Partitions of a query. 0: one per core.
     pub parallelism: usize,
+    /// How long a run that shows no sign of life keeps others from beginning.
+    pub lease: std::time::Duration,
 }

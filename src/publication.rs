@@ -15,6 +15,7 @@
 pub mod derive;
 pub mod entry;
 mod error;
+pub mod lease;
 pub mod log;
 pub mod manifest;
 pub mod read;
@@ -24,6 +25,7 @@ pub use entry::{
     Action, Candidate, Carried, Closing, Delivery, Entry, LastDelivery, Mailed, Part, Recipient, Record, Tables,
 };
 pub use error::PublicationError;
+pub use lease::{Holder, Lease, Leases, Release};
 pub use log::{Commit, Head, Log};
 pub use manifest::{Manifest, ManifestColumn, ManifestFile};
 pub use read::{Publication, PublishedFile};

@@ -13,6 +13,7 @@ mod clients;
 pub mod create;
 mod durable;
 mod error;
+mod faulty;
 pub mod listing;
 pub mod pinned;
 
@@ -124,6 +125,7 @@ impl Stores {
             }
             None => {
                 let store = clients::build(&self.inner.settings, &place, client)?;
+                let store = if crate::fault::is_armed() { Arc::new(faulty::Faulty(store)) as _ } else { store };
                 open.insert((key, client), store.clone());
                 store
             }

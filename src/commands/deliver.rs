@@ -9,7 +9,7 @@ use crate::publication::{Head, Log};
 use crate::warehouse::output::sha256_hex;
 
 /// What became of every message, and the exit code that asks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Deliveries {
     pub outcomes: Vec<DeliveryOutcome>,
     /// `Done`, or why not everything is delivered.
@@ -33,6 +33,7 @@ pub async fn deliver(
     log: &Log,
     head: &Head,
     invocation: &Invocation,
+    transport: &Transport,
 ) -> Result<Deliveries, Failure> {
     let ledger = ledger(log, invocation)?;
     let mails = mail::logged(pipeline, log, head, &ledger).await?;
@@ -40,13 +41,12 @@ pub async fn deliver(
     for mail in mails.iter().filter(|mail| mail.known.is_none()) {
         outbox.push(message(pipeline, log, mail).await?);
     }
-    let transport = Transport::new(&pipeline.delivery.transport);
     invocation.progress.stage("mail", outbox.len());
     if !outbox.is_empty() {
         // What the relay may have must be written down before the process ends.
         invocation.stopping.finish().await;
     }
-    let report = mail::deliver(&outbox, &transport, &ledger, || invocation.stopping.asked()).await?;
+    let report = mail::deliver(&outbox, transport, &ledger, || invocation.stopping.asked()).await?;
     if let Some(failure) = &report.failure {
         tracing::error!(error = %crate::error::chain(failure), "no mail could be sent");
     }

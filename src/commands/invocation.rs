@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::error::{Exit, Failure};
 use crate::pipeline::Environment;
+use crate::publication::Release;
 use crate::telemetry::Progress;
 
 /// Read once, in `main`.
@@ -49,7 +51,12 @@ pub struct Stopping {
     asked: Arc<AtomicBool>,
     /// What has to go when the process ends in the middle.
     scratch: Arc<Mutex<Option<PathBuf>>>,
+    /// What others would wait for when the process ends in the middle.
+    lease: Arc<Mutex<Option<Release>>>,
 }
+
+/// How long a process that is asked to stop tries to give its lease back.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
@@ -63,16 +70,34 @@ enum Phase {
 impl Stopping {
     /// From here on a stop signal waits. Does not come back when one was there first.
     pub async fn finish(&self) {
-        if self.enter(Phase::Finishing) == Phase::Stopped {
+        if self.finishing() == Phase::Stopped {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// What could not be interrupted is done. From here on a stop signal ends the process at once again.
+    ///
+    /// # Errors
+    /// When a stop signal has come in between (exit 75).
+    pub fn interruptible(&self) -> Result<(), Failure> {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.asked() {
+            return Err(Failure::new(Exit::TryLater, "stopped by a signal; nothing was published"));
+        }
+        *phase = Phase::Interruptible;
+        Ok(())
     }
 
     /// A stop signal has come. Whether the process may end at once, and has begun nothing that others could see.
     #[must_use]
     pub fn stop(&self) -> bool {
+        // Both at once: whoever asks in between would see a signal that nobody obeys.
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         self.asked.store(true, Ordering::SeqCst);
-        self.enter(Phase::Stopped) == Phase::Stopped
+        if *phase == Phase::Interruptible {
+            *phase = Phase::Stopped;
+        }
+        *phase == Phase::Stopped
     }
 
     /// Whether a stop signal has come.
@@ -81,20 +106,34 @@ impl Stopping {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// Leaves the first phase for another one, and says which one it is in since.
-    fn enter(&self, phase: Phase) -> Phase {
-        let mut current = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *current == Phase::Interruptible {
-            *current = phase;
+    fn finishing(&self) -> Phase {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *phase == Phase::Interruptible {
+            *phase = Phase::Finishing;
         }
-        *current
+        *phase
     }
 
-    /// Removes the scratch folder of a run that is stopped in the middle.
-    pub fn clean(&self) {
+    /// The run holds a lease.
+    pub fn holds(&self, lease: Release) {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease);
+    }
+
+    /// Gives back the lease that the run holds.
+    pub async fn give_back(&self) {
+        let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(lease) = lease {
+            lease.now().await;
+        }
+    }
+
+    /// Removes what a run leaves that is stopped in the middle.
+    pub async fn clean(&self) {
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What cannot be removed now is only temporary files.
         drop(scratch.map(fs::remove_dir_all));
+        // Nobody answers: then others wait until the lease is over.
+        drop(tokio::time::timeout(LAST_WORDS, self.give_back()).await);
     }
 }
 

@@ -3,9 +3,12 @@
 //! Handing over has two halves, because what lies between them decides what is known after a crash: until a message is
 //! [`Ready`] the relay certainly does not have it; once [`Ready::finish`] was called, only its reply says so.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::io::AsyncWriteExt as _;
 
 use super::smtp::{self, Conversation};
@@ -40,7 +43,25 @@ impl Default for Timeouts {
 #[derive(Clone, Debug)]
 pub enum Transport {
     Directory(PathBuf),
-    Smtp { relay: pipeline::Smtp, timeouts: Timeouts },
+    Smtp {
+        relay: pipeline::Smtp,
+        timeouts: Timeouts,
+    },
+    /// In this process, without a network between.
+    Exchange(Arc<dyn Exchange>),
+}
+
+/// A relay in this process.
+#[async_trait]
+pub trait Exchange: fmt::Debug + Send + Sync {
+    /// Everything before the message itself.
+    ///
+    /// # Errors
+    /// What concerns every recipient. `Ok(Err(outcome))`: this recipient was refused.
+    async fn announce(&self, envelope: &Envelope) -> Result<Result<(), Outcome>, MailError>;
+
+    /// Takes the message.
+    async fn hand_over(&self, envelope: &Envelope, bytes: &[u8]) -> Outcome;
 }
 
 impl Transport {
@@ -81,6 +102,7 @@ pub struct Ready(Way);
 enum Way {
     File(PathBuf),
     Relay(Box<Conversation>),
+    Exchange(Arc<dyn Exchange>, Envelope),
 }
 
 /// Reaches the relay, or the folder for messages, without sending anything: connection, TLS and login. Says what was
@@ -94,6 +116,7 @@ pub async fn reach(transport: &pipeline::Transport) -> Result<String, MailError>
             tokio::fs::create_dir_all(&directory).await.map_err(MailError::Directory)?;
             Ok(directory.display().to_string())
         }
+        Transport::Exchange(_) => Ok("this process".to_owned()),
         Transport::Smtp { relay, timeouts } => {
             smtp::open(&relay, timeouts).await?.close().await;
             Ok(format!("{}:{}", relay.host, relay.port))
@@ -108,6 +131,10 @@ pub async fn reach(transport: &pipeline::Transport) -> Result<String, MailError>
 pub async fn prepare(transport: &Transport, envelope: &Envelope) -> Result<Result<Ready, Outcome>, MailError> {
     match transport {
         Transport::Directory(directory) => Ok(Ok(Ready(Way::File(file_name(directory, envelope))))),
+        Transport::Exchange(exchange) => {
+            let announced = exchange.announce(envelope).await?;
+            Ok(announced.map(|()| Ready(Way::Exchange(Arc::clone(exchange), envelope.clone()))))
+        }
         Transport::Smtp { relay, timeouts } => {
             let mut conversation = smtp::open(relay, *timeouts).await?;
             let refused = conversation.announce(envelope).await?;
@@ -127,6 +154,7 @@ impl Ready {
     pub async fn finish(self, bytes: &[u8]) -> Outcome {
         match self.0 {
             Way::Relay(conversation) => conversation.finish(bytes).await,
+            Way::Exchange(exchange, envelope) => exchange.hand_over(&envelope, bytes).await,
             Way::File(path) => match write(&path, bytes).await {
                 Ok(()) => Outcome::Accepted { reply: format!("written to {}", path.display()) },
                 // A file that was not renamed into place is not there.

@@ -45,9 +45,9 @@ pub fn size(text: &str) -> Option<usize> {
     number.trim().parse::<usize>().ok()?.checked_mul(*unit).filter(|bytes| *bytes > 0)
 }
 
-/// `90m`, `6h`, `2d`.
+/// `30s`, `90m`, `6h`, `2d`.
 pub fn duration(text: &str) -> Option<SignedDuration> {
-    let units = [("m", 60), ("h", 3_600), ("d", 86_400)];
+    let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
     let (number, seconds) =
         units.iter().find_map(|(unit, seconds)| text.trim().strip_suffix(unit).map(|number| (number, seconds)))?;
     let number: i64 = number.parse().ok().filter(|number| *number > 0)?;

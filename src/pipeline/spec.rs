@@ -408,6 +408,9 @@ pub struct EngineSpec {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1024))]
     pub parallelism: u32,
+    /// How long a run that shows no sign of life keeps others from beginning, such as 2m. Default: 1m.
+    #[serde(default)]
+    pub lease: Option<String>,
 }
 
 /// A map whose entries keep the order of the file.

@@ -8,6 +8,7 @@ mod storage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -33,6 +34,7 @@ const RESERVED: [&str; 9] = [
     "time_zone",
 ];
 const DEFAULT_MEMORY: usize = 1 << 30;
+const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 
 impl Pipeline {
     /// Reads and validates a pipeline file.
@@ -263,7 +265,15 @@ impl Validator<'_> {
             }),
         };
         let scratch = spec.scratch.map(|folder| self.directory.join(folder));
-        Engine { memory_bytes, scratch, parallelism: usize::try_from(spec.parallelism).unwrap_or(0) }
+        let lease = spec.lease.as_deref().map_or(Some(DEFAULT_LEASE), |text| {
+            let lease = parse::duration(text).and_then(|lease| lease.try_into().ok());
+            if lease.is_none() {
+                self.problem(&["engine", "lease"], "E106", format!("`{text}` is no duration: write 30s or 2m"));
+            }
+            lease
+        });
+        let parallelism = usize::try_from(spec.parallelism).unwrap_or(0);
+        Engine { memory_bytes, scratch, parallelism, lease: lease.unwrap_or(DEFAULT_LEASE) }
     }
 
     /// Notes a problem at the deepest part of the path that is in the file.

@@ -1,5 +1,6 @@
 //! What can go wrong with a publication.
 
+use super::Holder;
 use crate::error::{Exit, Failure};
 use crate::problem::{Problem, Problems};
 use crate::store::StoreError;
@@ -18,6 +19,10 @@ pub enum PublicationError {
     NoTable { seq: u64, table: String },
     #[error("period {period} is closed and `{table}` would change")]
     Closed { period: String, table: String },
+    #[error("another run is at work: {}", told(*epoch, holder.as_ref()))]
+    Leased { epoch: u64, holder: Option<Holder> },
+    #[error("run {run_id} published other figures first, as publication {seq}")]
+    Overtaken { seq: u64, run_id: String },
 }
 
 impl PublicationError {
@@ -29,6 +34,7 @@ impl PublicationError {
             // Nobody but a person can put this right, and starting again does not help.
             Self::Broken { .. } | Self::Content { .. } | Self::Closed { .. } => Exit::Definition,
             Self::NoSuch { .. } | Self::NoTable { .. } => Exit::Usage,
+            Self::Leased { .. } | Self::Overtaken { .. } => Exit::TryLater,
         }
     }
 
@@ -40,6 +46,8 @@ impl PublicationError {
             Self::Broken { .. } => "E502",
             Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } => "E503",
             Self::Closed { .. } => "E507",
+            Self::Leased { .. } => "E504",
+            Self::Overtaken { .. } => "E505",
         }
     }
 
@@ -54,6 +62,8 @@ impl PublicationError {
             Self::Content { .. } => "restore that object from the bucket's versions or a backup",
             Self::NoSuch { .. } | Self::NoTable { .. } => "`tieout status` lists what is published",
             Self::Closed { .. } => "use `tieout restate` with --by and --reason",
+            Self::Leased { .. } => "nothing was published by this run; start again later",
+            Self::Overtaken { .. } => "nothing was published by this run; start again",
         }
     }
 }
@@ -62,5 +72,12 @@ impl From<PublicationError> for Failure {
     fn from(error: PublicationError) -> Self {
         let problem = Problem::new(error.code(), error.to_string()).help(error.help());
         Self::new(error.exit(), Problems::from(problem))
+    }
+}
+
+fn told(epoch: u64, holder: Option<&Holder>) -> String {
+    match holder {
+        Some(holder) => format!("{}, since {} (epoch {epoch})", holder.run_id, holder.since),
+        None => format!("epoch {epoch}"),
     }
 }

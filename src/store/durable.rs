@@ -98,7 +98,9 @@ impl MultipartUpload for DurableUpload {
 /// # Errors
 /// When the disk refuses.
 pub(super) async fn sync(file: PathBuf) -> Result<(), Error> {
+    crate::fault::point("sync.before");
     let synced = tokio::task::spawn_blocking(move || sync_upwards(&file)).await?;
+    crate::fault::point("sync.after");
     synced.map_err(|source| Error::Generic { store: "LocalFileSystem", source: source.into() })
 }
 

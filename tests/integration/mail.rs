@@ -8,7 +8,7 @@ mod relay;
 use tieout::pipeline::Mailbox;
 use tieout::report::{File, Rendered};
 
-fn mailbox(name: Option<&str>, address: &str) -> Mailbox {
+pub fn mailbox(name: Option<&str>, address: &str) -> Mailbox {
     Mailbox { name: name.map(str::to_owned), address: address.to_owned() }
 }
 

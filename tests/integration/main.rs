@@ -16,6 +16,7 @@ mod publication;
 mod report;
 mod sample;
 mod shop;
+mod simulation;
 mod store;
 mod tidy;
 mod warehouse;
