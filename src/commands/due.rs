@@ -100,7 +100,7 @@ pub async fn due(
     if args.period.is_some() {
         return Ok(vec![Due { moment: moment(pipeline, args, now)?, state: DueState::Ready }]);
     }
-    let published = head.and_then(|head| pipeline.calendar.period(&head.entry.record.period).ok());
+    let published = newest_published(pipeline, head);
     let mut streams = Streams::new(pipeline, stores, now);
     let mut due = Vec::new();
     for period in unpublished(pipeline, published, now).map_err(|error| wrong(&error))? {
@@ -111,7 +111,7 @@ pub async fn due(
             true => DueState::Ready,
             false if until <= now => DueState::AtDeadline { missing },
             // What is published waits for nothing.
-            false if Some(period) == published => DueState::Ready,
+            false if published >= Some(period) => DueState::Ready,
             false => DueState::Waiting { missing, until },
         };
         due.push(Due { moment, state });
@@ -120,6 +120,12 @@ pub async fn due(
         }
     }
     Ok(due)
+}
+
+/// The newest published period; none when it is of a calendar that the pipeline had before.
+#[must_use]
+pub fn newest_published(pipeline: &Pipeline, head: Option<&Head>) -> Option<Period> {
+    head.and_then(|head| pipeline.calendar.period(&head.entry.record.period).ok())
 }
 
 /// The periods that would be reported if every source were complete.

@@ -73,8 +73,9 @@ pub fn config(project: &Project) -> String {
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
     }
     // When a source is waited for says nothing about what is in it.
-    for source in config.get_mut("sources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
-        source.as_object_mut().and_then(|source| source.remove("complete"));
+    let sources = config.get_mut("sources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+    for source in sources.filter_map(Value::as_object_mut) {
+        source.retain(|key, _| key != "complete");
     }
     sha256_hex(config.to_string().as_bytes())
 }

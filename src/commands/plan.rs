@@ -80,10 +80,8 @@ pub async fn plan(args: &PeriodArgs, invocation: &Invocation) -> Result<Plan, Fa
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let head = Log::open(&stores, &pipeline.storage.outputs).await?.head().await?;
     let periods = due(pipeline, &stores, head.as_ref(), args, invocation.now).await?;
-    let first = match periods.first() {
-        Some(first) => first.clone(),
-        None => Due { moment: compiled_for(pipeline)?, state: DueState::Ready },
-    };
+    let compiled = Due { moment: compiled_for(pipeline)?, state: DueState::Ready };
+    let first = periods.first().unwrap_or(&compiled);
     let mut plan = of_files(&project, first.moment);
     plan.periods = periods.iter().map(planned_period).collect();
     if first.waits_until().is_none() {

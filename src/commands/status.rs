@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::{PeriodArgs, StatusArgs};
 use crate::commands::deliver::ledger;
-use crate::commands::due::{Due, Incomplete, deadline, due};
+use crate::commands::due::{Due, Incomplete, deadline, due, newest_published};
 use crate::commands::invocation::Invocation;
 use crate::error::{Exit, Failure};
 use crate::mail::{LoggedMail, logged};
@@ -148,15 +148,10 @@ fn refuse_other_pipeline(pipeline: &Pipeline, head: Option<&Head>) -> Result<(),
     Err(Failure::new(Exit::Definition, format!("{message}\n  help: give each pipeline its own storage.outputs")))
 }
 
-fn period_status(
-    pipeline: &Pipeline,
-    head: Option<&Head>,
-    due: &Due,
-    now: Timestamp,
-) -> Result<PeriodStatus, Failure> {
+fn period_status(pipeline: &Pipeline, head: Option<&Head>, due: &Due, now: Timestamp) -> Result<PeriodStatus, Failure> {
     let period = due.moment.period;
     let deadline = deadline(pipeline, period)?;
-    let published = head.is_some_and(|head| head.entry.record.period == period.to_string());
+    let published = newest_published(pipeline, head) >= Some(period);
     let state = match due.waits_until() {
         _ if published => PeriodState::Published,
         Some(_) => PeriodState::Waiting,

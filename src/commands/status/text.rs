@@ -37,9 +37,10 @@ fn write_period(f: &mut fmt::Formatter<'_>, period: &PeriodStatus) -> fmt::Resul
         (PeriodState::Due, false) => writeln!(f, "  {} is due, late from {deadline}", period.period)?,
         (PeriodState::Waiting, false) => writeln!(f, "  {} waits until {deadline} at the latest", period.period)?,
     }
-    period.missing.iter().try_for_each(|one| {
-        writeln!(f, "    {} is not complete: {} ({})", one.source, one.why, one.owner)
-    })
+    period
+        .missing
+        .iter()
+        .try_for_each(|one| writeln!(f, "    {} is not complete: {} ({})", one.source, one.why, one.owner))
 }
 
 fn write_mail(f: &mut fmt::Formatter<'_>, mail: &MailStatus) -> fmt::Result {
