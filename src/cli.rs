@@ -42,6 +42,8 @@ pub enum Verb {
     Validate(ValidateArgs),
     /// Show what a run would read, build, publish and mail. Changes nothing.
     Plan(PeriodArgs),
+    /// Show the newest publications and runs, mail that is owed, and what is due or late. Changes nothing.
+    Status(StatusArgs),
     /// Render the reports of the published tables into a folder, without sending them.
     Render(RenderArgs),
     /// Run SQL over the published tables.
@@ -71,13 +73,23 @@ pub struct PeriodArgs {
     /// The pipeline file.
     pub pipeline: PathBuf,
 
-    /// The period to report on, such as 2026-10. Default: the last complete one.
+    /// Only this period, such as 2026-10, complete or not. Default: what is due.
     #[arg(long)]
     pub period: Option<String>,
 
     /// The instant up to which events count, such as 2026-11-05T00:00:00Z. Default: the end of the period.
     #[arg(long)]
     pub as_of: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// End with 75 when a period is late, with 80 when only mail is: for a dead-man's switch.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,5 +18,6 @@ pub mod render;
 pub mod reports;
 pub mod run;
 pub mod sample;
+pub mod status;
 pub mod tables;
 pub mod validate;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::commands::invocation::{Invocation, Stopping};
-use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
+use tieout::commands::{demo, init, plan, query, render, run, sample, status, validate};
 use tieout::error::{Exit, Failure};
 use tieout::{fault, pipeline, telemetry};
 
@@ -75,11 +75,18 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     let json = cli.output == OutputFormat::Json;
     match &cli.verb {
         Verb::Run(args) => {
-            Box::pin(run::run(args, invocation)).await.map(|outcome| (print(&outcome, json), outcome.exit()))
+            let runs = Box::pin(run::run(args, invocation)).await?;
+            if let Some(failure) = &runs.failure {
+                let _ = writeln!(std::io::stderr(), "{}", said(failure, cli.output));
+            }
+            Ok((print(&runs, json), runs.exit()))
         }
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
+        Verb::Status(args) => {
+            status::status(args, invocation).await.map(|status| (print(&status, json), status.exit(args.strict)))
+        }
         Verb::Render(args) => done(print(&render::render(args, invocation).await?, json)),
         Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
         Verb::Init(args) => {

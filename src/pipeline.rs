@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Period};
 
 pub use environment::Environment;
 pub use spec::schema;
@@ -33,6 +33,7 @@ pub struct Pipeline {
     pub description: String,
     pub owner: String,
     pub calendar: Calendar,
+    pub due: DueSettings,
     /// ISO 4217 code of the reporting currency.
     pub currency: String,
     pub storage: Storage,
@@ -47,8 +48,15 @@ pub struct Pipeline {
     pub delivery: Delivery,
     pub engine: Engine,
     /// Canonical JSON of the whole file after `${NAME}` was resolved; secrets appear as their reference only. Part of
-    /// the fingerprint, except for `engine`, `storage`, `audiences` and `delivery`, which cannot change a figure.
+    /// the fingerprint, except for what cannot change a figure, such as `engine`, `storage`, `audiences` and `delivery`.
     pub canonical: serde_json::Value,
+}
+
+/// When periods are due.
+#[derive(Clone, Debug)]
+pub struct DueSettings {
+    /// How long after its end a period waits for sources that have not said they are complete.
+    pub deadline: jiff::SignedDuration,
 }
 
 /// Where inputs are and where publications go.
@@ -129,6 +137,8 @@ pub struct Source {
     pub owner: String,
     /// How old the newest file may be when the period is due.
     pub freshness: Option<jiff::SignedDuration>,
+    /// How it says that the files of a period are all there. Without it, it never holds a period back.
+    pub complete: Option<Complete>,
     /// A source that may have no file at all; its table is then empty.
     pub optional: bool,
     /// A reference table, versioned beside the pipeline (its pattern is relative to the YAML file).
@@ -140,6 +150,29 @@ impl Source {
     #[must_use]
     pub fn period_partition(&self) -> Option<&str> {
         self.partitions.iter().find(|(_, kind)| *kind == Partition::Period).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Stands for the period in the name of a marker.
+pub const PERIOD: &str = "{period}";
+
+/// How a source says that the files of a period are all there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Complete {
+    /// By an object of its own, which may be empty. The URL has `{period}`, percent-encoded, in the place of the period.
+    Marker(Url),
+    /// By the newest of them being at least this old.
+    Quiet(jiff::SignedDuration),
+}
+
+impl Complete {
+    /// The URL of the marker of one period.
+    #[must_use]
+    pub fn marker(template: &Url, period: Period) -> Url {
+        let mut url = template.clone();
+        // A URL has no braces in its path; what stands for them was written as braces.
+        url.set_path(&template.path().replace("%7Bperiod%7D", &period.to_string()));
+        url
     }
 }
 
@@ -380,6 +413,8 @@ pub struct Delivery {
     /// Domains that recipients may have; anything else is a problem.
     pub allow_domains: Vec<String>,
     pub transport: Transport,
+    /// How long after its publication a mail may take.
+    pub deadline: jiff::SignedDuration,
 }
 
 #[derive(Clone, Debug)]

@@ -216,6 +216,19 @@ impl Location {
         Ok(found)
     }
 
+    /// Names of the folders directly below a path of the store, in order.
+    ///
+    /// # Errors
+    /// When the store cannot list.
+    pub async fn folders(&self, path: &Path) -> Result<Vec<String>, StoreError> {
+        let listed = self.store.list_with_delimiter(Some(path)).await;
+        let listed = listed.map_err(|error| self.failed(Call::List, path, &error))?;
+        let names = listed.common_prefixes.iter().filter_map(Path::filename);
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        Ok(names)
+    }
+
     pub(crate) fn failed(&self, call: Call, path: &Path, error: &object_store::Error) -> StoreError {
         StoreError::from_store(call, &self.url_of(path), error)
     }

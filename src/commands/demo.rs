@@ -3,7 +3,7 @@
 use crate::cli::{DemoArgs, PeriodArgs, RunArgs};
 use crate::commands::init::init;
 use crate::commands::invocation::Invocation;
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::Runs;
 use crate::commands::run::run;
 use crate::commands::sample::sample_into;
 use crate::error::{Exit, Failure};
@@ -16,7 +16,7 @@ const TRUTH: &str = "shop/truth.json";
 ///
 /// # Errors
 /// When the folder cannot be written, or the run fails.
-pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, Failure> {
+pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Runs, Failure> {
     let unwritable = |error: std::io::Error| {
         Failure::new(Exit::Resources, format!("folder `{}` cannot be written: {error}", args.folder.display()))
     };
@@ -28,15 +28,17 @@ pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Outcome, F
     }
     let pipeline = folder.join(PIPELINE);
     let period = PeriodArgs { pipeline, period: period(args, invocation), as_of: None };
-    let mut outcome = Box::pin(run(&RunArgs { period, force: false }, invocation)).await?;
+    let mut runs = Box::pin(run(&RunArgs { period, force: false }, invocation)).await?;
     let places = [
         ("the pipeline, to change", PIPELINE),
         ("the mails", "outbox"),
         ("the published tables", "published/current.json"),
         ("what the shop really is", TRUTH),
     ];
-    outcome.look_at = places.map(|(what, place)| format!("{what}: {}", folder.join(place).display())).to_vec();
-    Ok(outcome)
+    if let Some(last) = runs.runs.last_mut() {
+        last.look_at = places.map(|(what, place)| format!("{what}: {}", folder.join(place).display())).to_vec();
+    }
+    Ok(runs)
 }
 
 /// The last month of the shop, as far as it is over or the only one. Otherwise the run takes the last one that is over.

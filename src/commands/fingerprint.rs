@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::commands::project::Project;
 use crate::warehouse::bindings::Moment;
@@ -14,7 +14,7 @@ use crate::warehouse::output::sha256_hex;
 const SEMANTIC_VERSION: u32 = 1;
 
 /// Keys of the pipeline file that cannot change a figure.
-const WITHOUT_EFFECT: [&str; 4] = ["engine", "storage", "audiences", "delivery"];
+const WITHOUT_EFFECT: [&str; 5] = ["engine", "storage", "audiences", "delivery", "due"];
 
 /// Digests of what a run is made of.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ pub fn config(project: &Project) -> String {
     let mut config = project.pipeline.canonical.clone();
     if let Value::Object(keys) = &mut config {
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
+    }
+    // When a source is waited for says nothing about what is in it.
+    let sources = config.get_mut("sources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+    for source in sources.filter_map(Value::as_object_mut) {
+        source.retain(|key, _| key != "complete");
     }
     sha256_hex(config.to_string().as_bytes())
 }

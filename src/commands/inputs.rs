@@ -69,7 +69,11 @@ fn counts(pipeline: &Pipeline, period: Period, moment: Moment) -> bool {
     !early && begins.is_ok_and(|begins| begins < moment.as_of)
 }
 
-fn period_of(pipeline: &Pipeline, partition: &str, values: &[(String, String)]) -> Result<Period, String> {
+/// The period that a file arrived for, by the values of its partitions.
+///
+/// # Errors
+/// Why they name none.
+pub fn period_of(pipeline: &Pipeline, partition: &str, values: &[(String, String)]) -> Result<Period, String> {
     let value = values.iter().find(|(name, _)| name == partition).map(|(_, value)| value);
     let value = value.ok_or_else(|| format!("its path has no {partition}=..."))?;
     pipeline.calendar.period_of_partition(value).map_err(|error| error.to_string())

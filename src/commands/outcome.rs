@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::checks::Finding;
-use crate::error::Exit;
+use crate::commands::due::Incomplete;
+use crate::error::{Exit, Failure};
 use crate::pipeline::Severity;
 
 /// How a run ended.
@@ -18,6 +19,32 @@ pub enum Ending {
     NothingDue,
     /// A blocking finding held publication and mail; the previous publication stands.
     Held,
+    /// The period is over, and not all of its files are there yet.
+    Waiting,
+}
+
+/// What one invocation did, period by period.
+#[derive(Debug, Default, Serialize)]
+pub struct Runs {
+    pub runs: Vec<Outcome>,
+    /// What kept a later period from an outcome, after these.
+    #[serde(skip)]
+    pub failure: Option<Failure>,
+}
+
+impl Runs {
+    /// The exit code of the first thing that did not go well.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let exits = self.runs.iter().map(Outcome::exit).chain(self.failure.iter().map(|failure| failure.exit));
+        exits.into_iter().find(|exit| *exit != Exit::Done).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Runs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.runs.iter().try_for_each(|run| write!(f, "{run}"))
+    }
 }
 
 /// What a run did.
@@ -37,6 +64,12 @@ pub struct Outcome {
     /// What the deliveries alone would end with.
     #[serde(skip)]
     pub delivery_exit: Exit,
+    /// What a period waits for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<Incomplete>,
+    /// When it is reported without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
     /// Where outputs and mails are.
     pub look_at: Vec<String>,
 }
@@ -88,6 +121,13 @@ impl fmt::Display for Outcome {
             Ending::Held => {
                 writeln!(f, "HELD: {} {} was not published and no mail was sent", self.pipeline, self.period)?;
             }
+            Ending::Waiting => {
+                let until = self.waits_until.as_deref().unwrap_or_default();
+                writeln!(f, "nothing due: {} {} waits until {until} at the latest", self.pipeline, self.period)?;
+            }
+        }
+        for Incomplete { source, why, .. } in &self.waits_for {
+            writeln!(f, "  for `{source}`: {why}")?;
         }
         for table in &self.tables {
             writeln!(f, "  {:<34} {:>10} rows {:>4} files", table.table, table.rows, table.files)?;

@@ -1,11 +1,11 @@
-//! `plan`: what a run would read, build, publish and mail. Changes nothing.
+//! `plan`: what is due, what is waited for, and what a run would read, build, publish and mail. Changes nothing.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::cli::PeriodArgs;
-use crate::commands::due::moment;
+use crate::commands::due::{Due, DueState, Incomplete, due, moment};
 use crate::commands::fingerprint::fingerprint;
 use crate::commands::inputs::pin;
 use crate::commands::invocation::Invocation;
@@ -13,19 +13,34 @@ use crate::commands::project::Project;
 use crate::error::Failure;
 use crate::publication::Log;
 use crate::store::{ChangedInputs, Stores};
+use crate::warehouse::bindings::Moment;
+use crate::warehouse::inputs::Inputs;
 
 #[derive(Debug, Serialize)]
 pub struct Plan {
     pub pipeline: String,
+    /// The first of `periods`: the one that the rest is about.
     pub period: String,
     pub as_of: String,
     /// Whether a run would do anything.
     pub due: bool,
+    /// Oldest first; one that waits is the last.
+    pub periods: Vec<PlannedPeriod>,
+    /// Nothing is read as long as the period waits.
     pub intakes: Vec<String>,
     pub sources: Vec<PlannedSource>,
     pub models: Vec<PlannedModel>,
     pub publishes: Vec<String>,
     pub mails: Vec<PlannedMail>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PlannedPeriod {
+    pub period: String,
+    /// Sources that have not said that they are complete.
+    pub missing: Vec<Incomplete>,
+    /// The deadline up to which the period waits for them; none when it does not wait.
+    pub waits_until: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,21 +74,28 @@ pub struct PlannedMail {
 /// # Errors
 /// Whatever would keep the run from starting.
 pub async fn plan(args: &PeriodArgs, invocation: &Invocation) -> Result<Plan, Failure> {
-    let due = |pipeline: &_| moment(pipeline, args, invocation.now);
-    let project = Project::load(&args.pipeline, &invocation.environment, due).await?;
-    let moment = due(&project.pipeline)?;
+    let compiled_for = |pipeline: &_| moment(pipeline, args, invocation.now);
+    let project = Project::load(&args.pipeline, &invocation.environment, compiled_for).await?;
     let pipeline = &project.pipeline;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
-    let inputs = pin(pipeline, &stores, moment, &ChangedInputs::default()).await?;
     let head = Log::open(&stores, &pipeline.storage.outputs).await?.head().await?;
-    let whole = fingerprint(&project, &inputs, moment).whole;
-    let sources = inputs.sources.iter().map(|(name, input)| PlannedSource {
-        source: name.clone(),
-        files: input.files.len(),
-        bytes: input.files.iter().map(|file| file.meta.size).sum(),
-        rows: input.files.iter().map(|file| file.rows).sum(),
-        extra_columns: input.extra_columns.iter().cloned().collect(),
-    });
+    let periods = due(pipeline, &stores, head.as_ref(), args, invocation.now).await?;
+    let compiled = Due { moment: compiled_for(pipeline)?, state: DueState::Ready };
+    let first = periods.first().unwrap_or(&compiled);
+    let mut plan = of_files(&project, first.moment);
+    plan.periods = periods.iter().map(planned_period).collect();
+    if first.waits_until().is_none() {
+        let inputs = pin(pipeline, &stores, first.moment, &ChangedInputs::default()).await?;
+        let whole = fingerprint(&project, &inputs, first.moment).whole;
+        plan.due = head.is_none_or(|head| head.entry.record.fingerprint != whole);
+        plan.read(&inputs);
+    }
+    Ok(plan)
+}
+
+/// What the project's files alone say.
+fn of_files(project: &Project, moment: Moment) -> Plan {
+    let pipeline = &project.pipeline;
     let models = project.graph.models.iter().map(|model| PlannedModel {
         model: model.name.clone(),
         scope: format!("{:?}", model.scope).to_lowercase(),
@@ -88,27 +110,62 @@ pub async fn plan(args: &PeriodArgs, invocation: &Invocation) -> Result<Plan, Fa
             .map(|audience| audience.recipients.iter().map(crate::pipeline::Mailbox::masked).collect())
             .unwrap_or_default(),
     });
-    Ok(Plan {
+    Plan {
         pipeline: pipeline.name.clone(),
         period: moment.period.to_string(),
         as_of: moment.as_of.to_string(),
-        due: head.is_none_or(|head| head.entry.record.fingerprint != whole),
-        intakes: inputs
-            .intakes()
-            .iter()
-            .map(|intake| intake.map_or("all".to_owned(), |period| period.to_string()))
-            .collect(),
-        sources: sources.collect(),
+        due: false,
+        periods: Vec::new(),
+        intakes: Vec::new(),
+        sources: Vec::new(),
         models: models.collect(),
         publishes: pipeline.models.marts.keys().cloned().collect(),
         mails: mails.collect(),
-    })
+    }
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.due { "due" } else { "nothing due: the same inputs are published" };
-        writeln!(f, "{} {} as of {}: {state}", self.pipeline, self.period, self.as_of)?;
+fn planned_period(due: &Due) -> PlannedPeriod {
+    PlannedPeriod {
+        period: due.moment.period.to_string(),
+        missing: due.state.missing().to_vec(),
+        waits_until: due.waits_until().map(|until| until.to_string()),
+    }
+}
+
+impl Plan {
+    fn read(&mut self, inputs: &Inputs) {
+        let sources = inputs.sources.iter().map(|(name, input)| PlannedSource {
+            source: name.clone(),
+            files: input.files.len(),
+            bytes: input.files.iter().map(|file| file.meta.size).sum(),
+            rows: input.files.iter().map(|file| file.rows).sum(),
+            extra_columns: input.extra_columns.iter().cloned().collect(),
+        });
+        self.sources = sources.collect();
+        let intakes = inputs.intakes().into_iter();
+        self.intakes = intakes.map(|intake| intake.map_or("all".to_owned(), |period| period.to_string())).collect();
+    }
+
+    /// The periods that are due or wait, the first one with what becomes of it.
+    fn write_periods(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} as of {}: ", self.pipeline, self.period, self.as_of)?;
+        for (index, period) in self.periods.iter().enumerate() {
+            if index > 0 {
+                write!(f, "then {}: ", period.period)?;
+            }
+            match &period.waits_until {
+                Some(until) => writeln!(f, "waits until {until} at the latest")?,
+                None if index > 0 || self.due => writeln!(f, "due")?,
+                None => writeln!(f, "nothing due: the same inputs are published")?,
+            }
+            for one in &period.missing {
+                writeln!(f, "  {} is not complete: {} ({})", one.source, one.why, one.owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_reads(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "reads")?;
         for source in &self.sources {
             let rows = source.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
@@ -121,7 +178,17 @@ impl fmt::Display for Plan {
                 writeln!(f, "    not in the contract: {}", source.extra_columns.join(", "))?;
             }
         }
-        writeln!(f, "builds {} intakes: {}", self.intakes.len(), self.intakes.join(" "))?;
+        writeln!(f, "builds {} intakes: {}", self.intakes.len(), self.intakes.join(" "))
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_periods(f)?;
+        match self.sources.is_empty() {
+            true => writeln!(f, "reads nothing yet; would build")?,
+            false => self.write_reads(f)?,
+        }
         for model in &self.models {
             writeln!(f, "  {:<10} {}{}", model.scope, model.model, if model.kept { "" } else { " (inlined)" })?;
         }

@@ -7,9 +7,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::checks::{Finding, gravest};
 use crate::commands::deliver::{Deliveries, deliver, ledger};
+use crate::commands::due::Incomplete;
 use crate::commands::fingerprint::Fingerprint;
 use crate::commands::invocation::Invocation;
 use crate::commands::outcome::{Ending, Outcome, TableOutcome};
@@ -286,6 +288,8 @@ impl Publishing<'_> {
             findings,
             deliveries: deliveries.outcomes,
             delivery_exit: deliveries.exit,
+            waits_for: Vec::new(),
+            waits_until: None,
             look_at: vec![format!("outputs: {}", outputs.address(&outputs.root))],
         }
     }

@@ -32,7 +32,7 @@ impl RunRecord {
     pub fn of(ended: &Result<Outcome, Failure>, moment: Moment, at: Timestamp) -> Option<Self> {
         let period = moment.period.to_string();
         match ended {
-            Ok(Outcome { ending: Ending::NothingDue, .. }) => None,
+            Ok(Outcome { ending: Ending::NothingDue | Ending::Waiting, .. }) => None,
             Ok(outcome) => {
                 let ending = if outcome.ending == Ending::Held { "held" } else { "published" }.to_owned();
                 let (exit, findings) = (outcome.exit() as u8, outcome.findings.len());

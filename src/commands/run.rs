@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::checks::{Finding, differing_totals, findings, stale_sources};
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
-use crate::commands::due::moment;
+use crate::commands::due::{Due, DueState, due, moment};
 use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::{Invocation, Scratch};
-use crate::commands::outcome::Outcome;
+use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
 use crate::commands::publish::{Owed, Product, Publishing, Work};
 use crate::commands::record::RunRecord;
@@ -28,41 +28,79 @@ use crate::warehouse::inputs::Inputs;
 use crate::warehouse::output::{Output, sha256_hex};
 use crate::warehouse::session::Limits;
 
-/// Runs a pipeline.
+/// Runs a pipeline: every period that is due, the oldest first, up to the first that is held, waits or fails.
 ///
 /// # Errors
-/// Whatever kept the run from an outcome; nothing was published then, unless the error says that this is unknown.
-pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Outcome, Failure> {
-    let due = |pipeline: &_| moment(pipeline, &args.period, invocation.now);
-    let project = Project::load(&args.period.pipeline, &invocation.environment, due).await?;
-    let moment = due(&project.pipeline)?;
-    let stores = Stores::new(&project.pipeline.storage.options, &invocation.environment)?;
-    let log = Log::open(&stores, &project.pipeline.storage.outputs).await?;
-    let transport = Transport::new(&project.pipeline.delivery.transport);
-    let publishing = Publishing {
-        pipeline: &project.pipeline,
-        log: &log,
-        transport: &transport,
-        invocation,
-        moment,
-        run_id: invocation.run_id(),
-        force: args.force,
-    };
-    let work = Run {
-        project: &project,
-        moment,
-        stores: &stores,
-        log: &log,
-        invocation,
-        run_id: publishing.run_id.clone(),
-        changed: ChangedInputs::default(),
-        inputs: Inputs::default(),
-    };
-    let ended = publishing.publish(work).await;
-    if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
-        record.keep(&log, &publishing.run_id).await;
+/// Whatever kept the first of them from an outcome; nothing was published then, unless the error says that this is
+/// unknown.
+pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Runs, Failure> {
+    let last = |pipeline: &_| moment(pipeline, &args.period, invocation.now);
+    let project = Project::load(&args.period.pipeline, &invocation.environment, last).await?;
+    let pipeline = &project.pipeline;
+    let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
+    let log = Log::open(&stores, &pipeline.storage.outputs).await?;
+    let transport = Transport::new(&pipeline.delivery.transport);
+    let head = log.head().await?;
+    let started = Started { project: &project, stores: &stores, log: &log, transport: &transport, invocation };
+    let mut runs = Runs::default();
+    for (nth, due) in due(pipeline, &stores, head.as_ref(), &args.period, invocation.now).await?.iter().enumerate() {
+        match started.run(due, nth, args.force).await {
+            Err(failure) if nth == 0 => return Err(failure),
+            Err(failure) => {
+                runs.failure = Some(failure);
+                break;
+            }
+            Ok(outcome) => {
+                let goes_on = matches!(outcome.ending, Ending::Published | Ending::NothingDue);
+                runs.runs.push(outcome);
+                if !goes_on {
+                    break;
+                }
+            }
+        }
     }
-    ended
+    Ok(runs)
+}
+
+/// What all runs of one invocation share.
+struct Started<'a> {
+    project: &'a Project,
+    stores: &'a Stores,
+    log: &'a Log,
+    transport: &'a Transport,
+    invocation: &'a Invocation,
+}
+
+impl Started<'_> {
+    async fn run(&self, due: &Due, nth: usize, force: bool) -> Result<Outcome, Failure> {
+        let Self { project, stores, log, transport, invocation } = *self;
+        // Files are written once under the name of their run: each period has one of its own.
+        let run_id = match nth {
+            0 => invocation.run_id(),
+            nth => format!("{}-{nth}", invocation.run_id()),
+        };
+        let (pipeline, moment) = (&project.pipeline, due.moment);
+        let publishing = Publishing { pipeline, log, transport, invocation, moment, run_id, force };
+        if let DueState::Waiting { missing, until } = &due.state {
+            return publishing.wait(missing, *until).await;
+        }
+        let work = Run {
+            project,
+            moment,
+            stores,
+            log,
+            invocation,
+            run_id: publishing.run_id.clone(),
+            known: due.findings(),
+            changed: ChangedInputs::default(),
+            inputs: Inputs::default(),
+        };
+        let ended = publishing.publish(work).await;
+        if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
+            record.keep(log, &publishing.run_id).await;
+        }
+        ended
+    }
 }
 
 /// The work of a run on a project.
@@ -74,6 +112,8 @@ struct Run<'a> {
     log: &'a Log,
     invocation: &'a Invocation,
     run_id: String,
+    /// Found before anything was read.
+    known: Vec<Finding>,
     changed: ChangedInputs,
     /// Pinned by the fingerprint.
     inputs: Inputs,
@@ -169,6 +209,7 @@ impl Run<'_> {
     async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
         self.invocation.progress.stage("checks", self.project.graph.checks.len());
         let mut found = differing_totals(&self.project.pipeline, comparisons);
+        found.extend(self.known.iter().cloned());
         found.extend(stale_sources(&self.inputs, self.moment.as_of));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
         Ok(found)

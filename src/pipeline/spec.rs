@@ -1,9 +1,13 @@
 //! The pipeline file as a person writes it. Its doc comments are the descriptions of the JSON Schema.
 
+mod due;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+pub use due::{CompleteSpec, DueSpec};
 
 /// A tieout pipeline: what is read, computed, checked, published and mailed.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -21,6 +25,9 @@ pub struct Spec {
     pub owner: String,
     /// How time is divided.
     pub calendar: CalendarSpec,
+    /// When periods are due.
+    #[serde(default)]
+    pub due: DueSpec,
     /// ISO 4217 code of the reporting currency.
     pub currency: String,
     /// Where inputs are and publications go.
@@ -121,6 +128,9 @@ pub struct SourceSpec {
     /// How old the newest file may be when a period is due, such as 6h or 2d.
     #[serde(default)]
     pub freshness: Option<String>,
+    /// How it says that the files of a period are all there. Without it no period waits for this source.
+    #[serde(default)]
+    pub complete: Option<CompleteSpec>,
     /// The source may have no file at all.
     #[serde(default)]
     pub optional: bool,
@@ -351,6 +361,9 @@ pub struct DeliverySpec {
     /// Domains that recipients may have.
     pub allow_domains: Vec<String>,
     pub transport: TransportSpec,
+    /// How long after its publication a mail may take, such as 6h. Default: 24h.
+    #[serde(default)]
+    pub deadline: Option<String>,
 }
 
 /// How messages leave, one of the keys.

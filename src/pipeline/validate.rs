@@ -1,5 +1,6 @@
 //! From what was written to what it means. Collects every problem with its place.
 
+mod due;
 mod mail;
 mod models;
 mod sources;
@@ -163,6 +164,7 @@ impl Validator<'_> {
         self.owner(&["owner"], &spec.owner);
         self.currency(&spec.currency);
         let calendar = self.calendar(&spec.calendar);
+        let due = self.due(&spec.due);
         let params = self.params(spec.params);
         let storage = self.storage(spec.storage);
         let sources = self.sources(spec.sources, storage.as_ref());
@@ -181,6 +183,7 @@ impl Validator<'_> {
             description: spec.description,
             owner: spec.owner,
             calendar: calendar?,
+            due,
             currency: spec.currency,
             storage: storage?,
             params,

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod due;
 mod fixtures;
 mod mail;
 mod pipeline_file;

@@ -1,11 +1,13 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
 mod damaged;
+mod due;
 mod killed;
 mod mailed;
 mod ndjson;
 mod owed;
 mod rendered;
+mod status;
 mod stopped;
 
 use std::fs;

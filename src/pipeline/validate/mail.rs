@@ -115,16 +115,19 @@ impl Validator<'_> {
                 reply_to: None,
                 allow_domains: Vec::new(),
                 transport: Transport::Directory(self.directory.join("outbox")),
+                deadline: self.mail_deadline(None),
             });
         };
         let from = self.address(&["delivery", "from"], &spec.from);
         let reply_to = spec.reply_to.as_deref().map(|text| self.address(&["delivery", "reply_to"], text));
         let transport = self.transport(spec.transport);
+        let deadline = self.mail_deadline(spec.deadline.as_deref());
         Some(Delivery {
             from: from?,
             reply_to: reply_to.flatten(),
             allow_domains: spec.allow_domains,
             transport: transport?,
+            deadline,
         })
     }
 

@@ -30,11 +30,10 @@ impl Validator<'_> {
         sources
     }
 
-    fn source(&mut self, name: &str, spec: SourceSpec, storage: Option<&Storage>) -> Option<Source> {
+    fn source(&mut self, name: &str, mut spec: SourceSpec, storage: Option<&Storage>) -> Option<Source> {
         let columns = self.columns(&["sources", name, "columns"], &spec.columns);
-        let partitions: Vec<_> = spec
-            .partitions
-            .0
+        let written = std::mem::take(&mut spec.partitions.0);
+        let partitions: Vec<_> = written
             .into_iter()
             .map(|(column, kind)| match kind {
                 PartitionSpec::Period => (column, Partition::Period),
@@ -46,18 +45,10 @@ impl Validator<'_> {
         let partition_names: Vec<&str> = partitions.iter().map(|(column, _)| column.as_str()).collect();
         let keyable: Vec<&str> = known.iter().chain(&partition_names).copied().collect();
         self.known_columns(&["sources", name, "key"], &spec.key, &keyable);
-        let freshness = spec.freshness.as_deref().and_then(|text| {
-            let duration = parse::duration(text);
-            if duration.is_none() {
-                self.problem(
-                    &["sources", name, "freshness"],
-                    "E106",
-                    format!("`{text}` is no duration: write 90m, 6h or 2d"),
-                );
-            }
-            duration
-        });
-        let files = self.pattern(name, &spec.files, spec.reference, storage.map(|storage| &storage.inputs));
+        let freshness = self.duration(&["sources", name, "freshness"], spec.freshness.as_deref());
+        let inputs = storage.map(|storage| &storage.inputs);
+        let complete = self.complete(name, &spec, inputs);
+        let files = self.pattern(&["sources", name, "files"], &spec.files, spec.reference, inputs);
         if let (Some(files), Some(storage)) = (&files, storage) {
             self.check_apart(name, &spec.files, files, &storage.outputs);
         }
@@ -74,6 +65,7 @@ impl Validator<'_> {
             key: spec.key,
             owner: spec.owner,
             freshness,
+            complete,
             optional: spec.optional,
             reference: spec.reference,
         })
@@ -114,16 +106,20 @@ impl Validator<'_> {
     }
 
     /// An absolute URL; a relative pattern starts at the inputs, a reference table's at the pipeline's folder.
-    fn pattern(&mut self, name: &str, written: &str, reference: bool, inputs: Option<&Url>) -> Option<Url> {
-        let path = ["sources", name, "files"];
+    pub(super) fn pattern(
+        &mut self,
+        path: &[&str],
+        written: &str,
+        reference: bool,
+        inputs: Option<&Url>,
+    ) -> Option<Url> {
         if written.split('/').any(|segment| segment == "..") || written.starts_with('/') {
-            self.problem(&path, "E118", format!("pattern `{written}` leaves its folder")).help =
+            self.problem(path, "E118", format!("pattern `{written}` leaves its folder")).help =
                 Some("patterns start at storage.inputs, or are whole URLs".to_owned());
             return None;
         }
         if written.contains("://") {
-            let url = self.url(&path, written)?;
-            let mut url = url;
+            let mut url = self.url(path, written)?;
             let trimmed = url.path().trim_end_matches('/').to_owned();
             url.set_path(&trimmed);
             return Some(url);

@@ -90,16 +90,18 @@ fn amounts(project: &Project) -> Vec<String> {
 fn recovers(project: &Project, fault: &str, broken: &Ended) {
     let (seq, _) = seen(project);
     assert!(seq == 1 || seq == 2, "{fault}: {broken:?}");
-    let mut last = project.run();
-    // A retry may have to wait for what only another run can tell.
-    if last.code != 0 {
-        last = project.run();
-    }
-    assert_eq!(last.code, 0, "{fault}: {broken:?}\nthen {last:?}");
+    let last = project.run();
+    // Between the announcement of a mail and its confirmation nobody can know whether it has left: it is held.
+    let doubt = last.stdout.contains("in doubt");
+    assert_eq!(last.code, if doubt { 80 } else { 0 }, "{fault}: {broken:?}\nthen {last:?}");
+    let numbered = fault.ends_with(|last: char| last.is_ascii_digit());
+    let between = ["create.dot.after", "create.ok.before"].iter().any(|point| fault.ends_with(point));
+    assert!(!doubt || between || numbered, "{fault}: {broken:?}\nthen {last:?}");
     assert_eq!((seen(project).0, entries(project)), (2, 2), "{fault}: {broken:?}\nthen {last:?}");
     assert_eq!(amounts(project).len(), 2, "{fault}: no row lost or doubled");
     // Two people, two revisions; a mail is a file of its own name, so twice the same is once.
-    assert_eq!(project.mails().len(), 4, "{fault}: {broken:?}\nthen {last:?}");
+    let mails = project.mails().len();
+    assert!(mails == 4 || (doubt && mails == 3), "{fault}: {mails} mails, {broken:?}\nthen {last:?}");
     let scratch = fs::read_dir(project.path("scratch")).map_or(0, Iterator::count);
     assert!(scratch <= 1, "{fault}: only what was killed leaves its scratch folder");
 }
