@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::commands::invocation::{Invocation, Stopping};
-use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
+use tieout::commands::{demo, doctor, init, plan, query, render, run, sample, schedule, validate};
 use tieout::error::{Exit, Failure};
 use tieout::{pipeline, telemetry};
 
@@ -79,6 +79,11 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
+        Verb::Doctor(args) => {
+            let root = std::path::Path::new("/");
+            doctor::doctor(args, invocation, root).await.map(|found| (print(&found, json), found.exit()))
+        }
+        Verb::Schedule(args) => done(print(&schedule::schedule(args, &invocation.environment)?, json)),
         Verb::Render(args) => done(print(&render::render(args, invocation).await?, json)),
         Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
         Verb::Init(args) => {

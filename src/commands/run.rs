@@ -44,6 +44,7 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Outcome, Fai
     let moment = due(&project.pipeline)?;
     let stores = Stores::new(&project.pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &project.pipeline.storage.outputs).await?;
+    crate::store::probe::before_run(log.single(), &invocation.nonce()).await?;
     let run = Run {
         project,
         moment,

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod doctor;
 mod fixtures;
 mod mail;
 mod pipeline_file;
@@ -15,6 +16,7 @@ mod program;
 mod publication;
 mod report;
 mod sample;
+mod schedule;
 mod shop;
 mod store;
 mod tidy;
