@@ -45,7 +45,7 @@ pub enum Verb {
     Plan(PeriodArgs),
     /// Probe whether stores, mail relay and machine keep the promises that a run relies on. Publishes and mails nothing.
     Doctor(DoctorArgs),
-    /// Print what a scheduler needs for a pipeline: crontab line, systemd units or Kubernetes CronJob.
+    /// Print what a scheduler needs to start a pipeline: for a crontab, for systemd or for Kubernetes.
     Schedule(ScheduleArgs),
     /// Render the reports of the published tables into a folder, without sending them.
     Render(RenderArgs),

@@ -83,7 +83,7 @@ pub enum Verdict {
 /// Makes every probe. `root` is `/`: where `proc/` and `sys/` are.
 ///
 /// # Errors
-/// Problems of the pipeline file or its storage options. What a probe finds is no error: see [`Diagnosis::exit`].
+/// Problems of the pipeline file or its storage options. What a probe finds is no error, it is in the [`Diagnosis`].
 pub async fn doctor(args: &DoctorArgs, invocation: &Invocation, root: &Path) -> Result<Diagnosis, Failure> {
     let started = Instant::now();
     let pipeline = Pipeline::load(&args.pipeline, &invocation.environment)?;
@@ -158,7 +158,7 @@ fn one_line(text: &str) -> String {
 fn size(bytes: u64) -> String {
     let unit = [("GiB", 30), ("MiB", 20), ("KiB", 10)].into_iter().find(|(_, shift)| bytes >> shift > 0);
     let Some((unit, shift)) = unit else { return format!("{bytes} B") };
-    let tenths = u128::from(bytes) * 10 >> shift;
+    let tenths = (u128::from(bytes) * 10) >> shift;
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 

@@ -74,6 +74,7 @@ fn choices(facts: &Facts) -> String {
     if secrets {
         let files = keys(&facts.secret_files);
         let all = facts.secret_variables.iter().cloned().chain(files).map(|key| format!(" --from-file={key}=<FILE>"));
+        lines.push_str("# The secret, from files without a line end:\n");
         let _ = writeln!(lines, "# kubectl create secret generic {name}{}", all.collect::<String>());
     }
     if facts.needs_identity {
