@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::schedule::{At, Scheduler};
 use crate::telemetry::LogFormat;
 
 /// Batch ETL and reporting that ties out: every cent in is a cent out.
@@ -44,6 +45,10 @@ pub enum Verb {
     Plan(PeriodArgs),
     /// Show the newest publications and runs, mail that is owed, and what is due or late. Changes nothing.
     Status(StatusArgs),
+    /// Probe whether stores, mail relay and machine keep the promises that a run relies on. Publishes and mails nothing.
+    Doctor(DoctorArgs),
+    /// Print what a scheduler needs to start a pipeline: for a crontab, for systemd or for Kubernetes.
+    Schedule(ScheduleArgs),
     /// Render the reports of the published tables into a folder, without sending them.
     Render(RenderArgs),
     /// Run SQL over the published tables.
@@ -100,6 +105,30 @@ pub struct ValidateArgs {
     /// Also reach every store and the mail relay. Sends nothing.
     #[arg(long)]
     pub connect: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// The pipeline file. Secrets that it refers to need not be set here.
+    pub pipeline: PathBuf,
+
+    /// The scheduler.
+    #[arg(long = "for", value_enum)]
+    pub scheduler: Scheduler,
+
+    /// The container image, for kubernetes: this program, and the project in /project.
+    #[arg(long)]
+    pub image: Option<String>,
+
+    /// When to start, as the five fields of a crontab, in the pipeline's time zone. Each run decides what is due.
+    #[arg(long, default_value = "17 5-20 * * *")]
+    pub at: At,
 }
 
 #[derive(Debug, Args)]

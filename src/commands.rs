@@ -3,6 +3,7 @@
 pub mod damaged;
 pub mod deliver;
 pub mod demo;
+pub mod doctor;
 pub mod due;
 pub mod fingerprint;
 pub mod init;
@@ -19,5 +20,6 @@ pub mod reports;
 pub mod run;
 pub mod sample;
 pub mod status;
+pub mod schedule;
 pub mod tables;
 pub mod validate;

@@ -35,6 +35,45 @@ pub enum Exit {
     DeliveryIncomplete = 80,
 }
 
+impl Exit {
+    /// Every exit code, in their order.
+    pub const ALL: [Self; 13] = [
+        Self::Done,
+        Self::Usage,
+        Self::InputContract,
+        Self::InputMissing,
+        Self::Unreachable,
+        Self::Internal,
+        Self::Resources,
+        Self::TryLater,
+        Self::CommitUnknown,
+        Self::Permission,
+        Self::Definition,
+        Self::Held,
+        Self::DeliveryIncomplete,
+    ];
+
+    /// Whether the same start, a little later and with nothing changed by a person, can end better. A fault of this
+    /// program cannot: the same inputs meet the same fault, and what it said should be looked at. Disk and memory can,
+    /// on another machine or when others have finished.
+    #[must_use]
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Unreachable | Self::Resources | Self::TryLater | Self::CommitUnknown | Self::DeliveryIncomplete => {
+                true
+            }
+            Self::Done
+            | Self::Usage
+            | Self::InputContract
+            | Self::InputMissing
+            | Self::Internal
+            | Self::Permission
+            | Self::Definition
+            | Self::Held => false,
+        }
+    }
+}
+
 /// Any failure, with the exit code it asks for. Module errors convert into it with one `From` each.
 #[derive(Debug)]
 pub struct Failure {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::commands::invocation::{Invocation, Stopping};
-use tieout::commands::{demo, init, plan, query, render, run, sample, status, validate};
+use tieout::commands::{demo, doctor, init, plan, query, render, run, sample, schedule, status, validate};
 use tieout::error::{Exit, Failure};
 use tieout::{fault, pipeline, telemetry};
 
@@ -87,6 +87,11 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         Verb::Status(args) => {
             status::status(args, invocation).await.map(|status| (print(&status, json), status.exit(args.strict)))
         }
+        Verb::Doctor(args) => {
+            let root = std::path::Path::new("/");
+            doctor::doctor(args, invocation, root).await.map(|found| (print(&found, json), found.exit()))
+        }
+        Verb::Schedule(args) => done(print(&schedule::schedule(args, &invocation.environment)?, json)),
         Verb::Render(args) => done(print(&render::render(args, invocation).await?, json)),
         Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
         Verb::Init(args) => {

@@ -4,6 +4,7 @@
 //! does no IO beyond reading the file itself.
 
 pub mod address;
+pub mod elsewhere;
 pub mod environment;
 mod node;
 mod page;
@@ -19,8 +20,10 @@ use url::Url;
 
 use crate::calendar::{Calendar, Period};
 
+pub use elsewhere::Elsewhere;
 pub use environment::Environment;
 pub use spec::schema;
+pub(crate) use validate::normal;
 
 /// A validated pipeline. Names are unique within their kind; every reference by name has been resolved.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 //! | [`listing`] | a URL pattern becomes the same files in the same order, or an error |
 //! | [`pinned`] | what was looked at is what is read, or an error that says which input changed |
 //! | [`create`] | a key is written once, and the writer knows whether it was the one |
+//! | [`probe`] | a store that does not keep what the others rely on is found out |
 //!
 //! Messages name the call and the URL; URLs are shown without user info, query or fragment, because that is where
 //! credentials hide.
@@ -16,6 +17,8 @@ mod error;
 mod faulty;
 pub mod listing;
 pub mod pinned;
+pub mod probe;
+mod promise;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -34,6 +37,7 @@ pub use create::{Created, Patience};
 pub use error::{Call, Kind, StoreError};
 pub use listing::Listed;
 pub use pinned::{ChangedInputs, PinnedFile, PinnedStore};
+pub use promise::Promise;
 
 use clients::{Client, Settings};
 

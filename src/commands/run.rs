@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::mail::Transport;
 use crate::publication::{Delivery, Entry, LastDelivery, Log, Mailed, Recipient};
 use crate::report::render;
-use crate::store::{ChangedInputs, Stores};
+use crate::store::{ChangedInputs, Stores, probe};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
@@ -39,6 +39,7 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Runs, Failur
     let pipeline = &project.pipeline;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &pipeline.storage.outputs).await?;
+    probe::before_run(log.single(), &invocation.nonce()).await?;
     let transport = Transport::new(&pipeline.delivery.transport);
     let head = log.head().await?;
     let started = Started { project: &project, stores: &stores, log: &log, transport: &transport, invocation };

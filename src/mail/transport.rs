@@ -39,6 +39,16 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// The longest that handing over one message can take: STARTTLS, AUTH, MAIL, RCPT and DATA are the commands between
+    /// the greeting and the message. A stop signal waits for a message on its way.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        const COMMANDS: u32 = 5;
+        self.connect + self.command * COMMANDS + self.body + self.reply
+    }
+}
+
 /// A way out, checked as far as that is possible without using it.
 #[derive(Clone, Debug)]
 pub enum Transport {

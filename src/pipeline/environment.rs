@@ -65,6 +65,23 @@ pub fn substitute(text: &str, environment: &Environment) -> Result<String, Refer
     Ok(done)
 }
 
+/// The variables that a text refers to, each with whether it has a default.
+pub fn variables(text: &str) -> Vec<(&str, bool)> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((before, reference)) = rest.split_once("${") {
+        rest = reference;
+        if before.ends_with('$') {
+            continue;
+        }
+        let Some((inner, after)) = reference.split_once('}') else { break };
+        let (name, default) = inner.split_once(":-").map_or((inner, false), |(name, _)| (name, true));
+        found.extend(is_name(name).then_some((name, default)));
+        rest = after;
+    }
+    found
+}
+
 fn resolve(inner: &str, environment: &Environment) -> Result<String, ReferenceError> {
     let (name, default) = match inner.split_once(":-") {
         Some((name, default)) => (name, Some(default)),

@@ -43,12 +43,7 @@ impl Pipeline {
     /// # Errors
     /// Every problem of the file, each with its place.
     pub fn load(file: &Path, environment: &Environment) -> Result<Self, Problems> {
-        let bytes = limited(file).map_err(|error| {
-            let missing = error.kind() == std::io::ErrorKind::NotFound;
-            let why = if missing { "pipeline file not found".to_owned() } else { format!("cannot be read: {error}") };
-            Problem::new("E100", why).at(Place::file(file)).help("`tieout init` writes one to begin with")
-        })?;
-        Self::parse(file, &bytes, environment)
+        Self::parse(file, &read_bytes(file)?, environment)
     }
 
     /// Validates the bytes of a pipeline file; relative paths start at the file's folder.
@@ -56,6 +51,15 @@ impl Pipeline {
     /// # Errors
     /// Every problem of the file, each with its place.
     pub fn parse(file: &Path, bytes: &[u8], environment: &Environment) -> Result<Self, Problems> {
+        Self::parse_with(file, bytes, environment, Secrets::LookedUp)
+    }
+
+    pub(super) fn parse_with(
+        file: &Path,
+        bytes: &[u8],
+        environment: &Environment,
+        secrets: Secrets,
+    ) -> Result<Self, Problems> {
         let text =
             node::text(bytes).map_err(|found| Problems(Page::new(file, "", &Read::default()).problems(vec![found])))?;
         let read = node::read(text);
@@ -79,6 +83,7 @@ impl Pipeline {
             directory,
             root: &root,
             environment,
+            secrets,
             broken,
             unseen,
             found,
@@ -90,6 +95,23 @@ impl Pipeline {
             (problems, _) => Err(Problems(problems)),
         }
     }
+}
+
+/// What becomes of references to secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secrets {
+    LookedUp,
+    /// They stay references: the pipeline is to run elsewhere.
+    Named,
+}
+
+/// The bytes of a pipeline file.
+pub(super) fn read_bytes(file: &Path) -> Result<Vec<u8>, Problems> {
+    limited(file).map_err(|error| {
+        let missing = error.kind() == std::io::ErrorKind::NotFound;
+        let why = if missing { "pipeline file not found".to_owned() } else { format!("cannot be read: {error}") };
+        Problem::new("E100", why).at(Place::file(file)).help("`tieout init` writes one to begin with").into()
+    })
 }
 
 /// At most a little more of a file than it may have.
@@ -149,6 +171,7 @@ pub(super) struct Validator<'a> {
     directory: PathBuf,
     root: &'a Node,
     environment: &'a Environment,
+    secrets: Secrets,
     /// What has a problem already gets no second one.
     broken: Broken,
     /// Places of texts with characters that no text may have.
@@ -347,6 +370,9 @@ impl Validator<'_> {
 
     /// A secret by reference; neither the message nor the excerpt shows what was written instead of one.
     fn secret(&mut self, path: &[&str], text: &str) -> Option<Secret> {
+        if self.secrets == Secrets::Named && environment::is_reference(text) {
+            return Some(Secret::new(text, ""));
+        }
         let error = match environment::secret(text, &self.directory, self.environment) {
             Ok(secret) => return Some(secret),
             Err(error) => error,
@@ -418,7 +444,7 @@ fn param(spec: ParamSpec) -> Result<Param, &'static str> {
 }
 
 /// Without `.` and `..`, by the letters of the path alone.
-fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

@@ -3,6 +3,7 @@
 use object_store::Error as Cause;
 use url::Url;
 
+use super::promise::Promise;
 use crate::error::{Exit, Failure};
 use crate::problem::{Problem, Problems};
 
@@ -58,6 +59,8 @@ pub enum StoreError {
     OutcomeUnknown { url: String, said: String },
     #[error("`{url}` reads back differently from what was written: {difference}")]
     ReadBack { url: String, difference: String },
+    #[error("{broken} (`{url}`)")]
+    Promise { url: String, broken: Promise },
 }
 
 impl StoreError {
@@ -65,7 +68,9 @@ impl StoreError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::UnknownOption { .. } | Self::Option { .. } | Self::Url { .. } => Exit::Definition,
+            Self::UnknownOption { .. } | Self::Option { .. } | Self::Url { .. } | Self::Promise { .. } => {
+                Exit::Definition
+            }
             Self::NoFiles { .. } => Exit::InputMissing,
             Self::Empty { .. } | Self::TooMany { .. } | Self::Key { .. } => Exit::InputContract,
             Self::Changed { .. } => Exit::TryLater,
@@ -91,6 +96,7 @@ impl StoreError {
             Self::Failed { .. } => "E321",
             Self::OutcomeUnknown { .. } => "E506",
             Self::ReadBack { .. } => "E512",
+            Self::Promise { broken, .. } => broken.code(),
         }
     }
 
@@ -117,6 +123,7 @@ impl StoreError {
             Self::Failed { kind, .. } => kind.help(),
             Self::OutcomeUnknown { .. } => "nothing was deleted; the next run finds out",
             Self::ReadBack { .. } => "start again; if it stays, the store or the disk damages what it is given",
+            Self::Promise { broken, .. } => broken.help(),
         }
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod due;
+mod doctor;
 mod fixtures;
 mod mail;
 mod pipeline_file;
@@ -16,6 +17,7 @@ mod program;
 mod publication;
 mod report;
 mod sample;
+mod schedule;
 mod shop;
 mod simulation;
 mod store;
