@@ -107,12 +107,13 @@ pub async fn due(
         let moment = moment_of(pipeline, period, args.as_of, now)?;
         let missing = streams.missing(period).await?;
         let until = deadline(pipeline, period)?;
-        let state = match missing.is_empty() {
-            true => DueState::Ready,
-            false if until <= now => DueState::AtDeadline { missing },
-            // What is published waits for nothing.
-            false if published >= Some(period) => DueState::Ready,
-            false => DueState::Waiting { missing, until },
+        // What is published waits for nothing.
+        let state = if missing.is_empty() || (until > now && published >= Some(period)) {
+            DueState::Ready
+        } else if until <= now {
+            DueState::AtDeadline { missing }
+        } else {
+            DueState::Waiting { missing, until }
         };
         due.push(Due { moment, state });
         if due.last().is_some_and(|due| due.waits_until().is_some()) {

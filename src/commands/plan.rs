@@ -185,9 +185,10 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_periods(f)?;
-        match self.sources.is_empty() {
-            true => writeln!(f, "reads nothing yet; would build")?,
-            false => self.write_reads(f)?,
+        if self.sources.is_empty() {
+            writeln!(f, "reads nothing yet; would build")?;
+        } else {
+            self.write_reads(f)?;
         }
         for model in &self.models {
             writeln!(f, "  {:<10} {}{}", model.scope, model.model, if model.kept { "" } else { " (inlined)" })?;

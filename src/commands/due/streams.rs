@@ -71,14 +71,14 @@ impl<'a> Streams<'a> {
     }
 
     async fn files(&mut self, source: &'a Source) -> Result<&[Listed], StoreError> {
-        if !self.listed.contains_key(source.name.as_str()) {
-            let found = match self.stores.expand(&source.files).await {
+        let found = match self.listed.remove(source.name.as_str()) {
+            Some(found) => found,
+            None => match self.stores.expand(&source.files).await {
                 Err(StoreError::NoFiles { .. }) => Vec::new(),
                 found => found?,
-            };
-            self.listed.insert(&source.name, found);
-        }
-        Ok(self.listed.get(source.name.as_str()).map(Vec::as_slice).unwrap_or_default())
+            },
+        };
+        Ok(self.listed.entry(source.name.as_str()).or_insert(found))
     }
 }
 
