@@ -46,8 +46,10 @@ pub struct Pipeline {
     pub audiences: BTreeMap<String, Audience>,
     pub delivery: Delivery,
     pub engine: Engine,
+    pub retention: Retention,
     /// Canonical JSON of the whole file after `${NAME}` was resolved; secrets appear as their reference only. Part of
-    /// the fingerprint, except for `engine`, `storage`, `audiences` and `delivery`, which cannot change a figure.
+    /// the fingerprint, except for `engine`, `storage`, `audiences`, `delivery` and `retention`, which cannot change a
+    /// figure.
     pub canonical: serde_json::Value,
 }
 
@@ -419,4 +421,21 @@ pub struct Engine {
     pub scratch: Option<PathBuf>,
     /// Partitions of a query. 0: one per core.
     pub parallelism: usize,
+}
+
+/// How long what is published is kept. Log entries are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest publications, whatever their age. At least 1.
+    pub publications: u64,
+    /// Publications younger than this are kept.
+    pub days: u32,
+    /// How old an object that nothing refers to must be before it may go. At least 24 hours.
+    pub orphans: jiff::SignedDuration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { publications: 50, days: 400, orphans: jiff::SignedDuration::from_hours(14 * 24) }
+    }
 }

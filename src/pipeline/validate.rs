@@ -2,6 +2,7 @@
 
 mod mail;
 mod models;
+mod retention;
 mod sources;
 mod storage;
 
@@ -172,6 +173,7 @@ impl Validator<'_> {
         let reports = self.reports(spec.reports, &audiences);
         let delivery = self.delivery(spec.delivery, !reports.is_empty());
         let engine = self.engine(spec.engine);
+        let retention = self.retention(&spec.retention);
         Some(Pipeline {
             file: self.file.to_path_buf(),
             directory: self.directory.clone(),
@@ -190,6 +192,7 @@ impl Validator<'_> {
             audiences,
             delivery: delivery?,
             engine,
+            retention,
             canonical,
         })
     }

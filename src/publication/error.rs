@@ -14,6 +14,8 @@ pub enum PublicationError {
     Content { seq: u64, url: String, why: String },
     #[error("there is no publication {seq} at `{url}`")]
     NoSuch { seq: u64, url: String },
+    #[error("nothing is published yet at `{url}`")]
+    Nothing { url: String },
     #[error("there is no table `{table}` in publication {seq}")]
     NoTable { seq: u64, table: String },
     #[error("period {period} is closed and `{table}` would change")]
@@ -29,6 +31,7 @@ impl PublicationError {
             // Nobody but a person can put this right, and starting again does not help.
             Self::Broken { .. } | Self::Content { .. } | Self::Closed { .. } => Exit::Definition,
             Self::NoSuch { .. } | Self::NoTable { .. } => Exit::Usage,
+            Self::Nothing { .. } => Exit::InputMissing,
         }
     }
 
@@ -38,7 +41,7 @@ impl PublicationError {
         match self {
             Self::Store(error) => error.code(),
             Self::Broken { .. } => "E502",
-            Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } => "E503",
+            Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } | Self::Nothing { .. } => "E503",
             Self::Closed { .. } => "E507",
         }
     }
@@ -53,14 +56,20 @@ impl PublicationError {
             }
             Self::Content { .. } => "restore that object from the bucket's versions or a backup",
             Self::NoSuch { .. } | Self::NoTable { .. } => "`tieout status` lists what is published",
+            Self::Nothing { .. } => "`tieout run` publishes",
             Self::Closed { .. } => "use `tieout restate` with --by and --reason",
         }
+    }
+
+    /// As one of several things a person is told.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.code(), self.to_string()).help(self.help())
     }
 }
 
 impl From<PublicationError> for Failure {
     fn from(error: PublicationError) -> Self {
-        let problem = Problem::new(error.code(), error.to_string()).help(error.help());
-        Self::new(error.exit(), Problems::from(problem))
+        Self::new(error.exit(), Problems::from(error.problem()))
     }
 }
