@@ -93,6 +93,7 @@ async fn wanted(
         Some(seq) => match log.at(seq).await {
             Ok(publication) => Some(publication),
             Err(PublicationError::Broken { .. }) => None,
+            Err(PublicationError::NoSuch { .. }) if newest.is_some_and(|newest| seq < newest.seq()) => None,
             Err(error) => return Err(error.into()),
         },
     };
@@ -100,7 +101,8 @@ async fn wanted(
         let record = &publication.head().entry.record;
         let misfit = matches!(record.action, Action::Run | Action::Restate) && !fits(record);
         let problem = || {
-            let message = format!("entry {} does not have the fingerprint of what it says it was made from", publication.seq());
+            let message =
+                format!("entry {} does not have the fingerprint of what it says it was made from", publication.seq());
             Problem::new("E502", message).help("restore `_tieout/log` from the bucket's versions or a backup")
         };
         findings.note("entry", 1, said(record), misfit.then(problem).into_iter().collect());
@@ -180,8 +182,11 @@ fn totals(
 fn differing(difference: &Difference) -> Problem {
     let Difference { control, table, group, recorded, found } = difference;
     let of = if group.is_empty() { String::new() } else { format!(" ({})", group.join(", ")) };
-    Problem::new("E508", format!("control total `{control}` of `{table}`{of}: {recorded} recorded, the files hold {found}"))
-        .help("the audit and the tables are not of the same run; restore them from the bucket's versions or a backup")
+    Problem::new(
+        "E508",
+        format!("control total `{control}` of `{table}`{of}: {recorded} recorded, the files hold {found}"),
+    )
+    .help("the audit and the tables are not of the same run; restore them from the bucket's versions or a backup")
 }
 
 impl Verified {

@@ -12,8 +12,8 @@
 //! Never a candidate: the log, the mail ledger, leases, plans, everything derived, and every key that this program would
 //! not have written. What is written by a run that is still going on is referred to by nothing and safe by its age alone.
 
-mod key;
 mod kept;
+mod key;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};

@@ -218,7 +218,12 @@ pub async fn derived(newest: &Publication, findings: &mut Findings) -> Result<()
         Problem::new("E516", format!("`{address}` {why}")).help("the next `tieout run` rewrites it from the log")
     };
     let problems = wrong.into_iter().map(problem).collect();
-    findings.note("derived", count, format!("current.json, current.sql and latest/ of publication {}", newest.seq()), problems);
+    findings.note(
+        "derived",
+        count,
+        format!("current.json, current.sql and latest/ of publication {}", newest.seq()),
+        problems,
+    );
     Ok(())
 }
 

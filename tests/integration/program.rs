@@ -1,11 +1,14 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
+mod collected;
 mod damaged;
 mod mailed;
 mod ndjson;
 mod owed;
+mod recomputed;
 mod rendered;
 mod stopped;
+mod verified;
 
 use std::fs;
 

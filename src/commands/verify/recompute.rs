@@ -59,7 +59,10 @@ impl Recomputing<'_> {
     ) -> Result<(), Failure> {
         let record = &self.publication.head().entry.record;
         if !matches!(record.action, Action::Run | Action::Restate) {
-            let message = format!("publication {} was not built but brought back or closed\n  help: recompute the one that was built", self.publication.seq());
+            let message = format!(
+                "publication {} was not built but brought back or closed\n  help: recompute the one that was built",
+                self.publication.seq()
+            );
             return Err(Failure::new(Exit::Usage, message));
         }
         let moment = self.moment(record)?;
@@ -76,7 +79,12 @@ impl Recomputing<'_> {
         let others = self.other_definitions(record, &now);
         let same_definition = others.is_empty();
         let files = now.sql.len() + now.templates.len() + 1;
-        findings.note("definition", u64::try_from(files).unwrap_or(u64::MAX), format!("{files} files, the same as then"), others);
+        findings.note(
+            "definition",
+            u64::try_from(files).unwrap_or(u64::MAX),
+            format!("{files} files, the same as then"),
+            others,
+        );
         if !(same_inputs && same_definition) {
             findings.note("recomputed", 0, "not from other inputs or by another definition", Vec::new());
             return Ok(());
@@ -108,10 +116,7 @@ impl Recomputing<'_> {
             for one in recorded.iter().filter(|one| one.source == *name) {
                 match self.pin_one(source, one).await? {
                     Ok(file) => pinned.push(file),
-                    Err(how) => problems.push(
-                        Problem::new("E312", format!("input `{}` of `{name}` {how}", one.path))
-                            .help("only the same files give the same result; restore it, or verify without --recompute"),
-                    ),
+                    Err(how) => problems.push(other_input(one, &how)),
                 }
             }
             let mut input = source_input(pipeline, source, self.stores, pinned, changed)?;
@@ -139,11 +144,14 @@ impl Recomputing<'_> {
                 (None, None) => file.meta().last_modified.to_rfc3339() == recorded.last_modified,
                 (now, then) => now == then,
             };
-        let how = || match file.size == recorded.bytes {
-            true => "has been changed: it was written again".to_owned(),
-            false => format!("has been changed: it had {} bytes and has {}", recorded.bytes, file.size),
-        };
-        Ok(if same { Ok(file) } else { Err(how()) })
+        if same {
+            return Ok(Ok(file));
+        }
+        Ok(Err(if file.size == recorded.bytes {
+            "has been changed: it was written again".to_owned()
+        } else {
+            format!("has been changed: it had {} bytes and has {}", recorded.bytes, file.size)
+        }))
     }
 
     /// Every file of the definition that is not the one of the publication.
@@ -185,12 +193,7 @@ impl Recomputing<'_> {
         graph.models.iter().find(|model| model.name == name).map(|model| model.query.file.clone())
     }
 
-    async fn build(
-        &self,
-        inputs: &Inputs,
-        moment: Moment,
-        changed: &ChangedInputs,
-    ) -> Result<Vec<Manifest>, Failure> {
+    async fn build(&self, inputs: &Inputs, moment: Moment, changed: &ChangedInputs) -> Result<Vec<Manifest>, Failure> {
         let pipeline = &self.project.pipeline;
         let parent = pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
         let scratch = Scratch::new(parent, &self.invocation.run_id(), &self.invocation.stopping)?;
@@ -205,8 +208,11 @@ impl Recomputing<'_> {
         let limits = Limits { memory_bytes: pipeline.engine.memory_bytes, scratch: folder("spilled")?, parallelism };
         let store = LocalFileSystem::new_with_prefix(folder("rebuilt")?);
         let store = store.map_err(|error| Failure::new(Exit::Resources, error))?;
-        let output =
-            Output { store: Arc::new(store), root: Path::default(), run_id: self.publication.head().entry.record.run_id.clone() };
+        let output = Output {
+            store: Arc::new(store),
+            root: Path::default(),
+            run_id: self.publication.head().entry.record.run_id.clone(),
+        };
         let (graph, progress) = (&self.project.graph, &self.invocation.progress);
         let build = Build { pipeline, graph, inputs, moment, limits: &limits, output: &output, progress };
         let built = reading(inputs, changed, async { Ok(build.run().await?) }).await?;
@@ -245,6 +251,11 @@ fn compare(published: &[Manifest], built: &[Manifest], findings: &mut Findings) 
     }
     let count = u64::try_from(files).unwrap_or(u64::MAX);
     findings.note("recomputed", count, format!("{files} files, byte for byte the same"), problems);
+}
+
+fn other_input(recorded: &RecordedInput, how: &str) -> Problem {
+    Problem::new("E312", format!("input `{}` of `{}` {how}", recorded.path, recorded.source))
+        .help("only the same files give the same result; restore it, or verify without --recompute")
 }
 
 fn other(message: String) -> Problem {

@@ -6,17 +6,19 @@ pub(super) const MANIFESTS: &str = "_tieout/manifest/";
 pub(super) fn is_ours(path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').collect();
     match segments.as_slice() {
-        ["data", _, run, file] => is_run(run) && file.ends_with(".parquet"),
-        ["data", _, period, run, file] => {
-            period.starts_with("period=") && is_run(run) && file.ends_with(".parquet")
-        }
+        ["data", _, run, file] => is_run(run) && has_ending(file, ".parquet"),
+        ["data", _, period, run, file] => period.starts_with("period=") && is_run(run) && has_ending(file, ".parquet"),
         ["_tieout", "manifest", name] => name.strip_suffix(".json").is_some_and(|name| is_hex(name, 64)),
         ["_tieout", "runs", run, file] => {
             is_run_id(run) && ["inputs.json", "plan.json", "audit.json", "done.json"].contains(file)
         }
-        ["_tieout", "runs", run, "mail", _, file] => is_run_id(run) && file.ends_with(".eml"),
+        ["_tieout", "runs", run, "mail", _, file] => is_run_id(run) && has_ending(file, ".eml"),
         _ => false,
     }
+}
+
+fn has_ending(file: &str, ending: &str) -> bool {
+    file.strip_suffix(ending).is_some_and(|name| !name.is_empty())
 }
 
 fn is_run(segment: &str) -> bool {
