@@ -51,6 +51,10 @@ pub enum Verb {
     Schedule(ScheduleArgs),
     /// Render the reports of the published tables into a folder, without sending them.
     Render(RenderArgs),
+    /// Prove that a publication is whole and unchanged; with --recompute that its inputs give it. Changes nothing.
+    Verify(VerifyArgs),
+    /// Delete what retention no longer keeps: plan first, sweep a day later.
+    Gc(GcArgs),
     /// Run SQL over the published tables.
     Query(QueryArgs),
     /// Write the shipped pipelines, SQL and templates into a folder, ready to be changed.
@@ -147,6 +151,38 @@ pub struct RenderArgs {
     /// Where the files go.
     #[arg(long, default_value = "rendered")]
     pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// Number of a publication. Default: the newest.
+    #[arg(long)]
+    pub publication: Option<u64>,
+
+    /// Also build it again from the same inputs, in a temporary folder, and compare every byte.
+    #[arg(long)]
+    pub recompute: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    /// What to do.
+    #[arg(value_enum)]
+    pub action: GcDo,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GcDo {
+    /// Write down what may go. Deletes nothing.
+    Plan,
+    /// Delete what plans of at least a day ago have named and what may still go.
+    Sweep,
 }
 
 #[derive(Debug, Args)]

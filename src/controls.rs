@@ -7,11 +7,13 @@ mod audit;
 mod expression;
 mod page;
 mod reader;
+mod recount;
 mod total;
 
 pub use audit::{AuditError, audit};
 pub use expression::{Sum, SumError};
-pub use reader::{ControlError, batches_of};
+pub use reader::{ControlError, batches_of, rows_of};
+pub use recount::{Difference, Recount};
 pub use total::{Amount, Totals};
 
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::pipeline::ControlTotal;
 
 /// One compared total.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Comparison {
     pub control: String,
     /// Values of the `by` columns, in order.

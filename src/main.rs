@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::commands::invocation::{Invocation, Stopping};
-use tieout::commands::{demo, doctor, init, plan, query, render, run, sample, schedule, status, validate};
+use tieout::commands::{
+    demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
+};
 use tieout::error::{Exit, Failure};
 use tieout::{fault, pipeline, telemetry};
 
@@ -93,6 +95,10 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         }
         Verb::Schedule(args) => done(print(&schedule::schedule(args, &invocation.environment)?, json)),
         Verb::Render(args) => done(print(&render::render(args, invocation).await?, json)),
+        Verb::Verify(args) => {
+            Box::pin(verify::verify(args, invocation)).await.map(|found| (print(&found, json), found.exit()))
+        }
+        Verb::Gc(args) => done(print(&gc::gc(args, invocation).await?, json)),
         Verb::Query(args) => done(query::query(args, cli.output, invocation).await?),
         Verb::Init(args) => {
             let written = init::init(&args.folder).map_err(|error| Failure::new(Exit::Resources, error))?;

@@ -50,6 +50,7 @@ pub struct Pipeline {
     pub audiences: BTreeMap<String, Audience>,
     pub delivery: Delivery,
     pub engine: Engine,
+    pub retention: Retention,
     /// Canonical JSON of the whole file after `${NAME}` was resolved; secrets appear as their reference only. Part of
     /// the fingerprint, except for what cannot change a figure, such as `engine`, `storage`, `audiences` and `delivery`.
     pub canonical: serde_json::Value,
@@ -459,4 +460,21 @@ pub struct Engine {
     pub parallelism: usize,
     /// How long a run that shows no sign of life keeps others from beginning.
     pub lease: std::time::Duration,
+}
+
+/// How long what is published is kept. Log entries are kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The newest publications, whatever their age. At least 1.
+    pub publications: u64,
+    /// Publications younger than this are kept.
+    pub days: u32,
+    /// How old an object that nothing refers to must be before it may go. At least 24 hours.
+    pub orphans: jiff::SignedDuration,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { publications: 50, days: 400, orphans: jiff::SignedDuration::from_hours(14 * 24) }
+    }
 }

@@ -16,9 +16,12 @@ pub mod derive;
 pub mod entry;
 mod error;
 pub mod lease;
+pub mod gc;
 pub mod log;
 pub mod manifest;
 pub mod read;
+mod survey;
+pub mod verify;
 pub mod writer;
 
 pub use entry::{

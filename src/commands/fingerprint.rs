@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::commands::project::Project;
+use crate::pipeline::Pipeline;
+use crate::publication::Record;
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::inputs::Inputs;
 use crate::warehouse::output::sha256_hex;
@@ -14,7 +16,7 @@ use crate::warehouse::output::sha256_hex;
 const SEMANTIC_VERSION: u32 = 1;
 
 /// Keys of the pipeline file that cannot change a figure.
-const WITHOUT_EFFECT: [&str; 5] = ["engine", "storage", "audiences", "delivery", "due"];
+const WITHOUT_EFFECT: [&str; 6] = ["engine", "storage", "audiences", "delivery", "due", "retention"];
 
 /// Digests of what a run is made of.
 #[derive(Clone, Debug)]
@@ -35,8 +37,7 @@ pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Finger
     let sql: BTreeMap<_, _> = models.chain(checks).collect();
     let templates = templates(project);
     let (config, inputs) = (config(project), sha256_hex(inputs_manifest(inputs).to_string().as_bytes()));
-    let whole = json!({
-        "semantic_version": SEMANTIC_VERSION,
+    let parts = json!({
         "config": config,
         "sql": sql,
         "templates": templates,
@@ -44,7 +45,29 @@ pub fn fingerprint(project: &Project, inputs: &Inputs, moment: Moment) -> Finger
         "period": moment.period.to_string(),
         "as_of": moment.as_of.to_string(),
     });
-    Fingerprint { whole: sha256_hex(whole.to_string().as_bytes()), config, inputs, sql, templates }
+    Fingerprint { whole: whole(SEMANTIC_VERSION, parts), config, inputs, sql, templates }
+}
+
+fn whole(semantic_version: u32, parts: Value) -> String {
+    let mut whole = json!({ "semantic_version": semantic_version });
+    if let (Value::Object(whole), Value::Object(parts)) = (&mut whole, parts) {
+        whole.extend(parts);
+    }
+    sha256_hex(whole.to_string().as_bytes())
+}
+
+/// Whether the fingerprint of a run's entry is the one of the digests beside it, by this program or an earlier one.
+#[must_use]
+pub fn fits(record: &Record) -> bool {
+    let parts = json!({
+        "config": record.config_sha256,
+        "sql": record.sql_sha256,
+        "templates": record.template_sha256,
+        "inputs": record.inputs_sha256,
+        "period": record.period,
+        "as_of": record.as_of.to_string(),
+    });
+    (1..=SEMANTIC_VERSION).any(|version| whole(version, parts.clone()) == record.fingerprint)
 }
 
 /// Every pinned file with what identifies its content.
@@ -68,7 +91,13 @@ pub fn inputs_manifest(inputs: &Inputs) -> Value {
 /// The digest of the pipeline file, as far as it can change a figure or a word.
 #[must_use]
 pub fn config(project: &Project) -> String {
-    let mut config = project.pipeline.canonical.clone();
+    config_of(&project.pipeline)
+}
+
+/// As [`config`], when no more than the pipeline file has been read.
+#[must_use]
+pub fn config_of(pipeline: &Pipeline) -> String {
+    let mut config = pipeline.canonical.clone();
     if let Value::Object(keys) = &mut config {
         keys.retain(|key, _| !WITHOUT_EFFECT.contains(&key.as_str()));
     }

@@ -79,7 +79,7 @@ pub fn period_of(pipeline: &Pipeline, partition: &str, values: &[(String, String
     pipeline.calendar.period_of_partition(value).map_err(|error| error.to_string())
 }
 
-fn source_input(
+pub(super) fn source_input(
     pipeline: &Pipeline,
     source: &Source,
     stores: &Stores,

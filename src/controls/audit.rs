@@ -46,10 +46,16 @@ impl From<AuditError> for Failure {
 }
 
 /// One side of a control total while it adds up.
-struct Adding<'a> {
-    side: &'a Side,
+pub(super) struct Adding<'a> {
+    pub(super) side: &'a Side,
     sum: Sum,
-    totals: Totals,
+    pub(super) totals: Totals,
+}
+
+impl<'a> Adding<'a> {
+    pub(super) fn new(side: &'a Side) -> Result<Self, SumError> {
+        Ok(Self { side, sum: Sum::parse(&side.sum)?, totals: Totals::default() })
+    }
 }
 
 impl Adding<'_> {
@@ -72,7 +78,7 @@ pub async fn audit(
     let sides = pipeline.control_totals.iter().flat_map(|control| [&control.left, &control.right]);
     let mut adding = Vec::new();
     for side in sides {
-        adding.push(Adding { side, sum: Sum::parse(&side.sum)?, totals: Totals::default() });
+        adding.push(Adding::new(side)?);
     }
     for file in files {
         let of_table = |side: &Side| side.of == Relation::Table(file.table.clone());
@@ -130,7 +136,7 @@ async fn add_source(input: &SourceInput, mut adding: Vec<&mut Adding<'_>>) -> Re
 }
 
 /// Adds a Parquet file to every total that wants it, and counts its rows.
-fn add_bytes(name: &str, bytes: Bytes, mut adding: Vec<&mut Adding<'_>>) -> Result<u64, AuditError> {
+pub(super) fn add_bytes(name: &str, bytes: Bytes, mut adding: Vec<&mut Adding<'_>>) -> Result<u64, AuditError> {
     let failed = |source| AuditError::Control { file: name.to_owned(), source };
     let columns: BTreeSet<String> =
         adding.iter().flat_map(|adding| adding.columns().map(str::to_owned).collect::<Vec<_>>()).collect();

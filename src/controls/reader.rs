@@ -34,3 +34,13 @@ pub fn batches_of(
     let reader = builder.with_projection(mask).with_batch_size(65_536).build().map_err(|error| undecodable(&error))?;
     Ok(reader.map(move |batch| batch.map_err(|error| ControlError::Decode(error.to_string()))))
 }
+
+/// The rows of a Parquet file by its footer.
+///
+/// # Errors
+/// When the bytes are no Parquet.
+pub fn rows_of(bytes: Bytes) -> Result<u64, ControlError> {
+    let undecodable = |error: &dyn std::fmt::Display| ControlError::Decode(error.to_string());
+    let footer = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| undecodable(&error))?;
+    u64::try_from(footer.metadata().file_metadata().num_rows()).map_err(|error| undecodable(&error))
+}

@@ -21,6 +21,19 @@ impl Amount {
         Self { unscaled, scale }
     }
 
+    /// An amount as it is printed: `-12.50`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if digits.is_empty() || !all_digits(digits) || !all_digits(fraction) {
+            return None;
+        }
+        let unscaled = format!("{whole}{fraction}").parse().ok()?;
+        Some(Self { unscaled, scale: u32::try_from(fraction.len()).ok()? })
+    }
+
     fn at_scale(self, scale: u32) -> Option<i128> {
         self.unscaled.checked_mul(10_i128.checked_pow(scale.checked_sub(self.scale)?)?)
     }
@@ -70,6 +83,13 @@ impl fmt::Display for Amount {
 impl serde::Serialize for Amount {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Amount {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no amount")))
     }
 }
 

@@ -57,6 +57,25 @@ pub struct Spec {
     /// Limits of the machine. None of them changes a figure.
     #[serde(default)]
     pub engine: EngineSpec,
+    /// How long what is published is kept. Only `tieout gc` deletes.
+    #[serde(default)]
+    pub retention: RetentionSpec,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionSpec {
+    /// The newest publications that are kept whatever their age. Default: 50.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub publications: Option<u32>,
+    /// Publications younger than this many days are kept. Default: 400.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 36500))]
+    pub days: Option<u32>,
+    /// How old a file that nothing refers to must be before it goes, at least 24h. Default: 14d.
+    #[serde(default)]
+    pub orphans: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

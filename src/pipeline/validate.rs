@@ -3,6 +3,7 @@
 mod due;
 mod mail;
 mod models;
+mod retention;
 mod sources;
 mod storage;
 
@@ -199,6 +200,7 @@ impl Validator<'_> {
         let reports = self.reports(spec.reports, &audiences);
         let delivery = self.delivery(spec.delivery, !reports.is_empty());
         let engine = self.engine(spec.engine);
+        let retention = self.retention(&spec.retention);
         Some(Pipeline {
             file: self.file.to_path_buf(),
             directory: self.directory.clone(),
@@ -218,6 +220,7 @@ impl Validator<'_> {
             audiences,
             delivery: delivery?,
             engine,
+            retention,
             canonical,
         })
     }

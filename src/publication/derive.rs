@@ -6,12 +6,15 @@
 
 mod latest;
 mod sql;
+mod stale;
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::{Log, Manifest, Publication, PublicationError, PublishedFile};
 use crate::store::create::put_unique;
+
+pub(super) use stale::stale;
 
 /// How often a newer head is followed before it is left to whoever made it.
 const ROUNDS: usize = 5;
@@ -47,20 +50,33 @@ pub async fn refresh(log: &Log) -> Result<Option<u64>, PublicationError> {
 }
 
 async fn write(publication: &Publication) -> Result<(), PublicationError> {
+    let tables = tables(publication).await?;
+    let outputs = publication.log().outputs();
+    for table in &tables {
+        latest::mirror(publication, table).await?;
+    }
+    for (name, text) in texts(publication, &tables) {
+        put_unique(outputs, &outputs.path(name)?, Bytes::from(text)).await?;
+    }
+    Ok(())
+}
+
+async fn tables(publication: &Publication) -> Result<Vec<Derived>, PublicationError> {
     let mut tables = Vec::new();
     for name in publication.tables() {
         let manifests = publication.manifests(name).await?;
         let files = publication.files_of(&manifests)?;
         tables.push(Derived { name: name.to_owned(), manifests, files });
     }
-    let outputs = publication.log().outputs();
-    for table in &tables {
-        latest::mirror(publication, table).await?;
-    }
-    let sql = sql::views(publication.seq(), &tables);
-    put_unique(outputs, &outputs.path("current.sql")?, Bytes::from(sql)).await?;
-    let json = format!("{:#}\n", current(publication, &tables));
-    Ok(put_unique(outputs, &outputs.path("current.json")?, Bytes::from(json)).await?)
+    Ok(tables)
+}
+
+/// The objects that are one text each, in the order in which they are written.
+fn texts(publication: &Publication, tables: &[Derived]) -> [(&'static str, String); 2] {
+    [
+        ("current.sql", sql::views(publication.seq(), tables)),
+        ("current.json", format!("{:#}\n", current(publication, tables))),
+    ]
 }
 
 fn current(publication: &Publication, tables: &[Derived]) -> Value {
@@ -73,6 +89,7 @@ fn current(publication: &Publication, tables: &[Derived]) -> Value {
     let record = &publication.head().entry.record;
     json!({
         "seq": publication.seq(),
+        "entry_sha256": publication.head().sha256,
         "pipeline": record.pipeline,
         "period": record.period,
         "as_of": record.as_of,

@@ -15,6 +15,8 @@ pub enum PublicationError {
     Content { seq: u64, url: String, why: String },
     #[error("there is no publication {seq} at `{url}`")]
     NoSuch { seq: u64, url: String },
+    #[error("nothing is published yet at `{url}`")]
+    Nothing { url: String },
     #[error("there is no table `{table}` in publication {seq}")]
     NoTable { seq: u64, table: String },
     #[error("period {period} is closed and `{table}` would change")]
@@ -35,6 +37,7 @@ impl PublicationError {
             Self::Broken { .. } | Self::Content { .. } | Self::Closed { .. } => Exit::Definition,
             Self::NoSuch { .. } | Self::NoTable { .. } => Exit::Usage,
             Self::Leased { .. } | Self::Overtaken { .. } => Exit::TryLater,
+            Self::Nothing { .. } => Exit::InputMissing,
         }
     }
 
@@ -44,7 +47,7 @@ impl PublicationError {
         match self {
             Self::Store(error) => error.code(),
             Self::Broken { .. } => "E502",
-            Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } => "E503",
+            Self::Content { .. } | Self::NoSuch { .. } | Self::NoTable { .. } | Self::Nothing { .. } => "E503",
             Self::Closed { .. } => "E507",
             Self::Leased { .. } => "E504",
             Self::Overtaken { .. } => "E505",
@@ -61,17 +64,23 @@ impl PublicationError {
             }
             Self::Content { .. } => "restore that object from the bucket's versions or a backup",
             Self::NoSuch { .. } | Self::NoTable { .. } => "`tieout status` lists what is published",
+            Self::Nothing { .. } => "`tieout run` publishes",
             Self::Closed { .. } => "use `tieout restate` with --by and --reason",
             Self::Leased { .. } => "nothing was published by this run; start again later",
             Self::Overtaken { .. } => "nothing was published by this run; start again",
         }
     }
+
+    /// As one of several things a person is told.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.code(), self.to_string()).help(self.help())
+    }
 }
 
 impl From<PublicationError> for Failure {
     fn from(error: PublicationError) -> Self {
-        let problem = Problem::new(error.code(), error.to_string()).help(error.help());
-        Self::new(error.exit(), Problems::from(problem))
+        Self::new(error.exit(), Problems::from(error.problem()))
     }
 }
 

@@ -133,6 +133,14 @@ impl Log {
         Ok(Head { entry, sha256: sha256_hex(&bytes) })
     }
 
+    /// Whether there is an entry of this number.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn has(&self, seq: u64) -> Result<bool, PublicationError> {
+        Ok(self.outputs.read_if_exists(&self.entry_path(seq)?).await?.is_some())
+    }
+
     /// The newest delivery of every report and period up to this head.
     ///
     /// # Errors
@@ -263,15 +271,21 @@ impl Log {
         self.outputs.path(&format!("_tieout/manifest/{sha256}.json"))
     }
 
+    /// For what makes no sense before the first publication.
+    pub(super) fn nothing(&self) -> PublicationError {
+        PublicationError::Nothing { url: self.shown() }
+    }
+
     fn shown(&self) -> String {
         self.outputs.address(&self.outputs.root)
     }
 
-    fn broken(&self, why: String) -> PublicationError {
+    pub(super) fn broken(&self, why: String) -> PublicationError {
         PublicationError::Broken { url: self.shown(), why }
     }
 }
 
-fn file_name(seq: u64) -> String {
+/// The name of an entry's object.
+pub(super) fn file_name(seq: u64) -> String {
     format!("{seq:020}.json")
 }

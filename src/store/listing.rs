@@ -56,6 +56,20 @@ impl Stores {
         futures::stream::iter(files).map(|file| self.pin_one(file)).buffered(AT_ONCE).try_collect().await
     }
 
+    /// A file by its path in the store that a pattern is of, as it is now; none when it is not there.
+    ///
+    /// # Errors
+    /// When the key or file cannot be used; when the store fails.
+    pub async fn look_at(&self, pattern: &Url, path: &Path) -> Result<Option<PinnedFile>, StoreError> {
+        let location = self.open(pattern)?;
+        let meta = match location.head(path).await {
+            Err(StoreError::Failed { kind: Kind::Missing, .. }) => return Ok(None),
+            other => other?,
+        };
+        let Listed { url, meta, partitions } = listed(&location, meta)?;
+        Ok(Some(PinnedFile::new(url, meta, partitions)))
+    }
+
     async fn pin_one(&self, file: Listed) -> Result<PinnedFile, StoreError> {
         let location = self.open(&file.url)?;
         let changed = || StoreError::Changed { file: shown(&file.url) };

@@ -1,14 +1,17 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
+mod collected;
 mod damaged;
 mod due;
 mod killed;
 mod mailed;
 mod ndjson;
 mod owed;
+mod recomputed;
 mod rendered;
 mod status;
 mod stopped;
+mod verified;
 
 use std::fs;
 

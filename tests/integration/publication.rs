@@ -4,4 +4,5 @@ mod chain;
 mod derived;
 mod entries;
 mod files;
+mod gc;
 pub mod made;

@@ -105,3 +105,47 @@ async fn mark(outputs: &Location, path: &object_store::path::Path, marker: &Mark
     let text = serde_json::to_vec_pretty(marker).unwrap_or_default();
     Ok(put_unique(outputs, path, Bytes::from(text)).await?)
 }
+
+/// Notes how the copies of a table differ from a publication. Gives the number of copies it should have.
+pub(super) async fn differences(
+    publication: &Publication,
+    table: &Derived,
+    wrong: &mut Vec<(String, String)>,
+) -> Result<u64, PublicationError> {
+    let outputs = publication.log().outputs();
+    let folder = format!("latest/{}", table.name);
+    let small = table.files.iter().map(|file| file.bytes).sum::<u64>() <= LARGEST;
+    let wanted = if small { named(&table.files) } else { BTreeMap::new() };
+    let path = outputs.path(&format!("{folder}/_SEQ"))?;
+    let files: BTreeMap<_, _> = wanted.iter().map(|(name, file)| (name.clone(), file.sha256.clone())).collect();
+    let marker = outputs.read_if_exists(&path).await?;
+    if !small && marker.is_none() {
+        return Ok(0);
+    }
+    let marker: Option<Marker> = marker.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let why = match marker {
+        None => Some("is missing or cannot be understood".to_owned()),
+        Some(marker) if marker.seq != publication.seq() => {
+            Some(format!("is of publication {}, the newest is {}", marker.seq, publication.seq()))
+        }
+        Some(marker) if !marker.complete => Some("says that the copies are not complete".to_owned()),
+        Some(marker) => (marker.files != files).then(|| "lists other copies than were published".to_owned()),
+    };
+    wrong.extend(why.map(|why| (outputs.address(&path), why)));
+    for (name, sha256) in &files {
+        let path = outputs.path(&format!("{folder}/{name}"))?;
+        let why = match outputs.read_if_exists(&path).await? {
+            None => "is missing",
+            Some(bytes) if sha256_hex(&bytes) == *sha256 => continue,
+            Some(_) => "is no copy of what is published",
+        };
+        wrong.push((outputs.address(&path), why.to_owned()));
+    }
+    for meta in outputs.list(&outputs.path(&folder)?).await? {
+        let name = meta.location.filename().unwrap_or_default();
+        if meta.location.extension() == Some("parquet") && !files.contains_key(name) {
+            wrong.push((outputs.address(&meta.location), "is no longer published".to_owned()));
+        }
+    }
+    Ok(u64::try_from(files.len()).unwrap_or(u64::MAX))
+}
