@@ -9,6 +9,7 @@
 
 mod fixtures;
 mod mail;
+mod model;
 mod pipeline_file;
 mod pipeline_reader;
 mod program;
