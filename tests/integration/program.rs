@@ -1,11 +1,13 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
+mod at_once;
 mod damaged;
 mod mailed;
 mod ndjson;
 mod owed;
 mod rendered;
 mod stopped;
+mod store_faults;
 
 use std::fs;
 
