@@ -34,6 +34,7 @@ use url::Url;
 use crate::pipeline::Text;
 
 pub use create::{Created, Patience};
+pub(crate) use error::store_cause;
 pub use error::{Call, Kind, StoreError};
 pub use listing::Listed;
 pub use pinned::{ChangedInputs, PinnedFile, PinnedStore};

@@ -6,7 +6,7 @@ use crate::pipeline::{Pipeline, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{ChangedInputs, Listed, PinnedFile, StoreError, Stores};
 use crate::warehouse::bindings::Moment;
-use crate::warehouse::inputs::{InputFile, Inputs, SourceInput};
+use crate::warehouse::inputs::{FooterError, InputFile, Inputs, SourceInput};
 
 /// Pins every file that can hold events before the as-of instant.
 ///
@@ -36,8 +36,13 @@ pub async fn pin(
         problems.extend(found);
         let pinned = stores.pin(listed).await?;
         let mut input = source_input(pipeline, source, stores, pinned, changed)?;
-        if let Err(found) = input.read_footers().await {
-            problems.extend(found.0);
+        match input.read_footers().await {
+            Ok(()) => {}
+            Err(FooterError::Contract(found)) => problems.extend(found.0),
+            Err(FooterError::Store(error)) => {
+                changed.check()?;
+                return Err(error.into());
+            }
         }
         inputs.sources.insert(name.clone(), input);
     }

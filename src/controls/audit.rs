@@ -14,6 +14,7 @@ use crate::controls::total::Totals;
 use crate::controls::{Comparison, compare};
 use crate::error::{Exit, Failure};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
+use crate::store::{Call, Kind};
 use crate::warehouse::inputs::{Inputs, SourceInput};
 use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::text;
@@ -36,7 +37,11 @@ pub enum AuditError {
 impl From<AuditError> for Failure {
     fn from(error: AuditError) -> Self {
         let exit = match &error {
-            AuditError::Read { .. } => Exit::Unreachable,
+            // A file of this run that is missing is no missing input.
+            AuditError::Read { source, .. } => match Kind::of(Call::Get, source) {
+                Kind::Missing => Exit::Unreachable,
+                kind => kind.exit(),
+            },
             AuditError::Changed { .. } | AuditError::Rows { .. } => Exit::Resources,
             AuditError::Control { .. } => Exit::InputContract,
             AuditError::Sum(_) => Exit::Definition,

@@ -105,7 +105,7 @@ impl Log {
     }
 
     /// The highest number in the log, 0 for none. Anything else in there than entries from 1 without gaps is refused.
-    async fn last_seq(&self) -> Result<u64, PublicationError> {
+    pub(super) async fn last_seq(&self) -> Result<u64, PublicationError> {
         let folder = self.outputs.path("_tieout/log")?;
         let mut last = 0;
         for meta in self.outputs.list(&folder).await? {

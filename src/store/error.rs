@@ -127,6 +127,12 @@ impl StoreError {
         }
     }
 
+    /// The failure of a store that another error came from, with the key it is about; none when no store failed.
+    pub(crate) fn beneath(call: Call, key: &str, error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        let cause = store_cause(error)?;
+        Some(Self::Failed { call, url: key.to_owned(), kind: Kind::of(call, cause), said: said(cause) })
+    }
+
     pub(crate) fn from_store(call: Call, url: &Url, error: &Cause) -> Self {
         let url = shown(url);
         if let Cause::InvalidPath { source } = error {
@@ -186,7 +192,7 @@ impl Kind {
         }
     }
 
-    fn exit(self) -> Exit {
+    pub(crate) fn exit(self) -> Exit {
         match self {
             Self::Missing => Exit::InputMissing,
             Self::Permission => Exit::Permission,
@@ -205,6 +211,18 @@ impl Kind {
             Self::Unsupported => "use a store that can: publications need conditional creates, patterns need listing",
         }
     }
+}
+
+/// The error of a store that another error came from: engine and decoder wrap it in their own.
+pub(crate) fn store_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Cause> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(cause) = error.downcast_ref::<Cause>() {
+            return Some(cause);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// A listing keeps the status of its answer inside the text only.

@@ -23,6 +23,7 @@ use crate::error::{Exit, Failure};
 use crate::models::{Model, ModelGraph};
 use crate::pipeline::{Carried, Pipeline, Scope};
 use crate::problem::{Problem, Problems};
+use crate::store::{Call, Kind, store_cause};
 use crate::telemetry::Progress;
 use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
@@ -66,18 +67,18 @@ impl BuildError {
             Self::Engine(source) => engine_exit(source),
             Self::Definition(_) => Exit::Definition,
             Self::Source(SourceError::Contract(_)) => Exit::InputContract,
-            Self::Source(SourceError::Fetch { .. }) | Self::Write(_) => Exit::Unreachable,
+            Self::Source(SourceError::Fetch { source, .. }) | Self::Write(source) => Kind::of(Call::Put, source).exit(),
             Self::Binding(_) => Exit::Internal,
         }
     }
 }
 
-/// Resources that ran out pass, or can be given; anything else came with the data.
+/// Resources that ran out pass, or can be given, and so does a store's refusal; anything else came with the data.
 fn engine_exit(error: &DataFusionError) -> Exit {
-    match error.find_root() {
-        DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_) => Exit::Resources,
-        DataFusionError::ObjectStore(_) => Exit::Unreachable,
-        DataFusionError::Internal(_) => Exit::Internal,
+    match (store_cause(error), error.find_root()) {
+        (Some(cause), _) => Kind::of(Call::Get, cause).exit(),
+        (_, DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_)) => Exit::Resources,
+        (_, DataFusionError::Internal(_)) => Exit::Internal,
         _ => Exit::InputContract,
     }
 }

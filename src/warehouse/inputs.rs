@@ -18,6 +18,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use crate::calendar::Period;
 use crate::pipeline::{Format, Source};
 use crate::problem::{Problem, Problems};
+use crate::store::{Call, StoreError};
 use crate::warehouse::physical::{column_problems, extra_columns};
 
 /// The files that one period's intake, or a whole source, consists of.
@@ -53,6 +54,16 @@ pub struct Inputs {
     pub sources: BTreeMap<String, SourceInput>,
 }
 
+/// Why footers could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FooterError {
+    /// The store failed: that says nothing about the files.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Contract(Problems),
+}
+
 impl Inputs {
     /// Every intake of any source, newest first. One empty intake when no source has a period partition.
     #[must_use]
@@ -80,14 +91,14 @@ impl SourceInput {
     /// Reads every Parquet footer and compares it with the contract. Text files are compared when they are read.
     ///
     /// # Errors
-    /// All problems of all files.
-    pub async fn read_footers(&mut self) -> Result<(), Problems> {
+    /// All problems of all files, or what the store failed with.
+    pub async fn read_footers(&mut self) -> Result<(), FooterError> {
         if self.source.format != Format::Parquet {
             return Ok(());
         }
         let mut problems = Vec::new();
         for file in &mut self.files {
-            match read_footer(&self.store, &file.meta).await {
+            match read_footer(&self.store, &file.meta).await? {
                 Err(problem) => problems.push(problem),
                 Ok(footer) => {
                     problems.extend(column_problems(&self.source, file.meta.location.as_ref(), footer.schema()));
@@ -97,22 +108,28 @@ impl SourceInput {
                 }
             }
         }
-        Problems::none_or(problems, ())
+        Problems::none_or(problems, ()).map_err(FooterError::Contract)
     }
 }
 
 /// A decoder fed with hostile bytes may panic, so the footer is read in a task of its own.
-async fn read_footer(store: &Arc<dyn ObjectStore>, meta: &ObjectMeta) -> Result<ArrowReaderMetadata, Problem> {
+async fn read_footer(
+    store: &Arc<dyn ObjectStore>,
+    meta: &ObjectMeta,
+) -> Result<Result<ArrowReaderMetadata, Problem>, StoreError> {
     let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
     let footer = tokio::spawn(async move {
         let metadata = ParquetMetaDataReader::new().load_and_finish(ranges, size).await?;
         ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
     });
-    match footer.await {
+    Ok(match footer.await {
         Ok(Ok(footer)) => Ok(footer),
-        Ok(Err(error)) => Err(undecodable(&meta.location, &error.to_string())),
+        Ok(Err(error)) => match StoreError::beneath(Call::Get, meta.location.as_ref(), &error) {
+            Some(failed) => return Err(failed),
+            None => Err(undecodable(&meta.location, &error.to_string())),
+        },
         Err(_) => Err(undecodable(&meta.location, "its footer makes no sense")),
-    }
+    })
 }
 
 /// A Parquet file that is none.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use datafusion::common::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, PutPayload};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest, Sha256};
 
 use crate::calendar::Period;
@@ -58,7 +58,9 @@ impl Output {
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             sha256: sha256_hex(&bytes),
         };
-        self.store.put_opts(&path, PutPayload::from_bytes(bytes), object_store::PutMode::Create.into()).await?;
+        // Not a create: the name is this run's own, and a client that repeats a write whose answer was lost would be told
+        // that the file exists. The audit reads every file back.
+        self.store.put(&path, PutPayload::from_bytes(bytes)).await?;
         Ok(written)
     }
 

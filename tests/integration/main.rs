@@ -11,6 +11,7 @@ mod due;
 mod doctor;
 mod fixtures;
 mod mail;
+mod model;
 mod pipeline_file;
 mod pipeline_reader;
 mod program;

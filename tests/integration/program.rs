@@ -1,6 +1,7 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
 mod collected;
+mod at_once;
 mod damaged;
 mod due;
 mod killed;
@@ -12,6 +13,7 @@ mod rendered;
 mod status;
 mod stopped;
 mod verified;
+mod store_faults;
 
 use std::fs;
 
