@@ -2,12 +2,14 @@
 
 pub mod damaged;
 pub mod deliver;
+pub mod deliveries;
 pub mod demo;
 pub mod due;
 pub mod fingerprint;
 pub mod init;
 pub mod inputs;
 pub mod invocation;
+pub mod notices;
 pub mod outcome;
 pub mod plan;
 pub mod project;

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
+use tieout::clock::Clock;
 use tieout::commands::invocation::{Invocation, Stopping};
-use tieout::commands::{demo, init, plan, query, render, run, sample, validate};
+use tieout::commands::{deliveries, demo, init, plan, query, render, run, sample, validate};
 use tieout::error::{Exit, Failure};
 use tieout::{pipeline, telemetry};
 
@@ -76,6 +77,9 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
         Verb::Run(args) => {
             Box::pin(run::run(args, invocation)).await.map(|outcome| (print(&outcome, json), outcome.exit()))
         }
+        Verb::Deliveries(args) => {
+            deliveries::deliveries(args, invocation).await.map(|answer| (print(&answer, json), answer.exit()))
+        }
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
@@ -117,14 +121,25 @@ fn invocation() -> Invocation {
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let random: u128 = rand::random();
+    let clock = SystemClock;
     Invocation {
         environment: environment.collect(),
-        now: jiff::Timestamp::now(),
+        now: clock.now(),
+        clock: std::sync::Arc::new(clock),
         random: random.to_le_bytes(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         temporary: std::env::temp_dir(),
         progress: telemetry::Progress::new(),
         stopping: Stopping::default(),
+    }
+}
+
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
     }
 }
 

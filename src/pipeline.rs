@@ -15,6 +15,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::calendar::Calendar;
@@ -128,7 +129,7 @@ pub struct Source {
     pub key: Vec<String>,
     pub owner: String,
     /// How old the newest file may be when the period is due.
-    pub freshness: Option<jiff::SignedDuration>,
+    pub freshness: Option<SignedDuration>,
     /// A source that may have no file at all; its table is then empty.
     pub optional: bool,
     /// A reference table, versioned beside the pipeline (its pattern is relative to the YAML file).
@@ -379,7 +380,40 @@ pub struct Delivery {
     pub reply_to: Option<Mailbox>,
     /// Domains that recipients may have; anything else is a problem.
     pub allow_domains: Vec<String>,
+    /// Who is told of runs that are held or fail and of mail that does not arrive.
+    pub operators: Vec<Mailbox>,
+    /// How long one run keeps trying what a relay puts off.
+    pub retry_for: SignedDuration,
+    /// How long after its publication a mail is tried at all.
+    pub deadline: SignedDuration,
+    pub on_unknown: OnUnknown,
     pub transport: Transport,
+}
+
+impl Delivery {
+    /// No operators and the default times, for whoever mails nothing.
+    #[must_use]
+    pub fn new(from: Mailbox, transport: Transport) -> Self {
+        Self {
+            from,
+            reply_to: None,
+            allow_domains: Vec::new(),
+            operators: Vec::new(),
+            retry_for: SignedDuration::ZERO,
+            deadline: SignedDuration::from_hours(72),
+            on_unknown: OnUnknown::Hold,
+            transport,
+        }
+    }
+}
+
+/// What happens when nobody can know whether the relay has a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It waits for a person.
+    Hold,
+    /// It is sent again once.
+    Resend,
 }
 
 #[derive(Clone, Debug)]

@@ -74,9 +74,12 @@ impl Conversation {
         }
         let parameters = tls_parameters(relay).await?;
         let starttls = self.connection.starttls(parameters, name);
-        within(&self.host, "STARTTLS", self.timeouts.command, starttls)
-            .await?
-            .map_err(|source| MailError::Tls { host: self.host.clone(), source: boxed(source) })
+        let reply = within(&self.host, "STARTTLS", self.timeouts.command, starttls).await?;
+        reply.map_err(|error| match code(&error) {
+            // The relay says so itself, before any handshake.
+            Some(_) => MailError::Unreachable { host: self.host.clone(), source: boxed(error) },
+            None => MailError::Tls { host: self.host.clone(), source: boxed(error) },
+        })
     }
 
     async fn log_in(&mut self, user: &str, password: Option<&Secret>) -> Result<(), MailError> {
@@ -89,6 +92,10 @@ impl Conversation {
             // Only a reply to AUTH speaks about the user; the text of one could repeat what was sent, so the code alone
             // is kept.
             match code(&error) {
+                Some(code) if error.is_transient() => {
+                    let source = format!("it answered {code} to AUTH").into();
+                    MailError::Unreachable { host: self.host.clone(), source }
+                }
                 Some(code) => {
                     let source = format!("the relay answered {code}").into();
                     MailError::Login { host: self.host.clone(), user: masked, source }

@@ -1,6 +1,7 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
 mod damaged;
+mod deliveries;
 mod mailed;
 mod ndjson;
 mod owed;
