@@ -1,13 +1,15 @@
 #!/bin/bash
 # Mails one report to 50 people by a real Postfix that is aborted in the middle and started again, and counts the copies.
 #
-#   tests/postfix.sh target/debug/tieout
+#   tests/postfix.sh target/debug/tieout [15]
 #
+# The number is how many mails are accepted when it is aborted.
 # Needs root, Postfix (Debian: postfix) and openssl. Runs an instance of its own on a free loopback port, in a folder of
 # its own, with STARTTLS from an authority made here; the machine's Postfix is left alone. Not part of .ci/run.
 set -euo pipefail
 
 tieout=$(realpath "$1")
+abort_at=${2:-15}
 people=50
 home=$(mktemp -d /tmp/tieout-postfix.XXXXXX)
 chmod 755 "$home"
@@ -120,7 +122,7 @@ echo "Postfix $(postconf -h mail_version) on port $port, $people recipients"
 
 run >"$home/first.code" &
 running=$!
-until [ "$(accepted)" -ge 15 ]; do
+until [ "$(accepted)" -ge "$abort_at" ]; do
     kill -0 "$running" 2>/dev/null || fail "the run ended too early: $(cat "$home/run.out" "$home/run.err")"
     sleep 0.02
 done

@@ -61,8 +61,10 @@ async fn connect(relay: &Smtp, name: &ClientId) -> Result<AsyncSmtpConnection, M
     } else {
         let unreachable =
             |source: std::io::Error| MailError::Unreachable { host: relay.host.clone(), source: source.into() };
-        let stream = Box::new(ByteByByte(TcpStream::connect(server).await.map_err(unreachable)?));
-        AsyncSmtpConnection::connect_with_transport(stream, name).await
+        let stream = TcpStream::connect(server).await.map_err(unreachable)?;
+        // Commands are short and each waits for its reply: nothing is gained by holding back a packet.
+        stream.set_nodelay(true).map_err(unreachable)?;
+        AsyncSmtpConnection::connect_with_transport(Box::new(ByteByByte(stream)), name).await
     };
     connected.map_err(|error| connection_error(relay, error))
 }
