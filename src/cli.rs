@@ -57,6 +57,8 @@ pub enum Verb {
     Gc(GcArgs),
     /// Run SQL over the published tables.
     Query(QueryArgs),
+    /// Show what became of every mail, and decide about one that is in doubt or has to be sent again.
+    Deliveries(DeliveriesArgs),
     /// Write the shipped pipelines, SQL and templates into a folder, ready to be changed.
     Init(InitArgs),
     /// Write a generated shop, with known dirt and the truth about it.
@@ -192,6 +194,65 @@ pub struct QueryArgs {
 
     /// One SELECT over the published tables.
     pub sql: String,
+}
+
+#[derive(Debug, Args)]
+pub struct DeliveriesArgs {
+    /// The pipeline file.
+    pub pipeline: PathBuf,
+
+    #[command(subcommand)]
+    pub verb: DeliveriesVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeliveriesVerb {
+    /// Every mail of the newest period, and every one that is not settled.
+    List(ListArgs),
+    /// Say what became of a mail in doubt.
+    Resolve(ResolveArgs),
+    /// Send the stored message once more to somebody who has it, was rejected or was given up.
+    Resend(DecisionArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// The mails of this period, such as 2026-10.
+    #[arg(long, conflicts_with = "all")]
+    pub period: Option<String>,
+
+    /// The mails of all periods.
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("verdict").required(true).args(["has_it", "send_again"])))]
+pub struct ResolveArgs {
+    #[command(flatten)]
+    pub decision: DecisionArgs,
+
+    /// The recipient has it.
+    #[arg(long)]
+    pub has_it: bool,
+
+    /// The recipient does not have it: the next run sends it again.
+    #[arg(long)]
+    pub send_again: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DecisionArgs {
+    /// The mail, as `list` names it.
+    pub id: String,
+
+    /// Who decides. Kept with the mail.
+    #[arg(long)]
+    pub by: String,
+
+    /// Why. Kept with the mail.
+    #[arg(long)]
+    pub reason: String,
 }
 
 #[derive(Debug, Args)]

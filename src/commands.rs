@@ -2,6 +2,7 @@
 
 pub mod damaged;
 pub mod deliver;
+pub mod deliveries;
 pub mod demo;
 pub mod doctor;
 pub mod due;
@@ -10,6 +11,7 @@ pub mod gc;
 pub mod init;
 pub mod inputs;
 pub mod invocation;
+pub mod notices;
 pub mod outcome;
 pub mod plan;
 pub mod project;
@@ -20,8 +22,8 @@ pub mod render;
 pub mod reports;
 pub mod run;
 pub mod sample;
-pub mod status;
 pub mod schedule;
+pub mod status;
 pub mod tables;
 pub mod validate;
 pub mod verify;

@@ -3,6 +3,7 @@
 pub mod calendar;
 pub mod checks;
 pub mod cli;
+pub mod clock;
 pub mod commands;
 pub mod controls;
 pub mod error;

@@ -3,17 +3,22 @@
 
 pub mod ledger;
 pub mod message;
+pub mod notice;
 pub mod transport;
 
 mod deliver;
 mod owed;
 mod plain;
+mod policy;
 mod smtp;
+mod status;
 
-pub use deliver::{Delivered, DeliveryReport, OutboxEntry, Status, deliver, deliver_one};
-pub use ledger::{Ledger, LedgerError, Listed, Recipient, State};
-pub use message::build;
-pub use owed::{LoggedMail, logged, owed_since};
+pub use deliver::{OutboxEntry, Way, deliver};
+pub use ledger::{Account, Decision, Doubt, Ledger, LedgerError, Listed, Next, Recipient, Refusal, State};
+pub use message::{build, build_text};
+pub use owed::{LoggedMail, logged, owed_since, recorded};
+pub use policy::{Policy, Step, backoff};
+pub use status::{Delivered, DeliveryReport, Status};
 pub use transport::{Envelope, Exchange, Outcome, Timeouts, Transport, reach, send};
 
 use std::time::Duration;
@@ -73,6 +78,20 @@ impl MailError {
                 Exit::Unreachable
             }
         }
+    }
+}
+
+impl MailError {
+    /// Whether the same attempt may go better a little later, with nobody doing anything.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoReply { .. } | Self::Directory(_))
+    }
+
+    /// Whether something was said about one recipient when it came to this: the next one may fare better.
+    #[must_use]
+    pub fn is_of_recipient(&self) -> bool {
+        matches!(self, Self::NoReply { command: "MAIL" | "RCPT" | "DATA", .. })
     }
 }
 

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
+use tieout::clock::Clock;
 use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{
-    demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
+    deliveries, demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
 };
 use tieout::error::{Exit, Failure};
 use tieout::{fault, pipeline, telemetry};
@@ -83,6 +84,9 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
             }
             Ok((print(&runs, json), runs.exit()))
         }
+        Verb::Deliveries(args) => {
+            deliveries::deliveries(args, invocation).await.map(|answer| (print(&answer, json), answer.exit()))
+        }
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),
         Verb::Plan(args) => done(print(&plan::plan(args, invocation).await?, json)),
@@ -136,14 +140,25 @@ fn invocation() -> Invocation {
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let random: u128 = rand::random();
+    let clock = SystemClock;
     Invocation {
         environment: environment.collect(),
-        now: jiff::Timestamp::now(),
+        now: clock.now(),
+        clock: std::sync::Arc::new(clock),
         random: random.to_le_bytes(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         temporary: std::env::temp_dir(),
         progress: telemetry::Progress::new(),
         stopping: Stopping::default(),
+    }
+}
+
+#[derive(Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
     }
 }
 

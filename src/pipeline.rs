@@ -16,6 +16,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::calendar::{Calendar, Period};
@@ -140,7 +141,7 @@ pub struct Source {
     pub key: Vec<String>,
     pub owner: String,
     /// How old the newest file may be when the period is due.
-    pub freshness: Option<jiff::SignedDuration>,
+    pub freshness: Option<SignedDuration>,
     /// How it says that the files of a period are all there. Without it, it never holds a period back.
     pub complete: Option<Complete>,
     /// A source that may have no file at all; its table is then empty.
@@ -416,9 +417,40 @@ pub struct Delivery {
     pub reply_to: Option<Mailbox>,
     /// Domains that recipients may have; anything else is a problem.
     pub allow_domains: Vec<String>,
+    /// Who is told of runs that are held or fail and of mail that does not arrive.
+    pub operators: Vec<Mailbox>,
+    /// How long one run keeps trying what a relay puts off.
+    pub retry_for: SignedDuration,
+    /// How long after its publication a mail is tried at all.
+    pub deadline: SignedDuration,
+    pub on_unknown: OnUnknown,
     pub transport: Transport,
-    /// How long after its publication a mail may take.
-    pub deadline: jiff::SignedDuration,
+}
+
+impl Delivery {
+    /// No operators and the default times, for whoever mails nothing.
+    #[must_use]
+    pub fn new(from: Mailbox, transport: Transport) -> Self {
+        Self {
+            from,
+            reply_to: None,
+            allow_domains: Vec::new(),
+            operators: Vec::new(),
+            retry_for: SignedDuration::ZERO,
+            deadline: SignedDuration::from_hours(72),
+            on_unknown: OnUnknown::Hold,
+            transport,
+        }
+    }
+}
+
+/// What happens when nobody can know whether the relay has a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It waits for a person.
+    Hold,
+    /// It is sent again once.
+    Resend,
 }
 
 #[derive(Clone, Debug)]

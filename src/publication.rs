@@ -15,8 +15,8 @@
 pub mod derive;
 pub mod entry;
 mod error;
-pub mod lease;
 pub mod gc;
+pub mod lease;
 pub mod log;
 pub mod manifest;
 pub mod read;

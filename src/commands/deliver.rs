@@ -1,9 +1,10 @@
 //! Delivering what the log says is owed, whoever put it there.
 
 use crate::commands::invocation::Invocation;
+use crate::commands::notices::{Notice, Undelivered, notify};
 use crate::commands::outcome::DeliveryOutcome;
 use crate::error::{Exit, Failure};
-use crate::mail::{self, Delivered, Ledger, LoggedMail, OutboxEntry, Status, Transport};
+use crate::mail::{self, Delivered, DeliveryReport, Ledger, LoggedMail, OutboxEntry, Policy, Status, Transport, Way};
 use crate::pipeline::Pipeline;
 use crate::publication::{Head, Log};
 use crate::warehouse::output::sha256_hex;
@@ -21,10 +22,11 @@ pub struct Deliveries {
 /// # Errors
 /// When the store of the log has no room for it.
 pub fn ledger(log: &Log, invocation: &Invocation) -> Result<Ledger, Failure> {
-    Ok(Ledger::new(log.single(), invocation.nonce(), invocation.now)?)
+    Ok(Ledger::new(log.single(), invocation.nonce(), invocation.clock.clone())?)
 }
 
-/// Delivers every message of the log that the ledger does not know as settled, up to this head.
+/// Delivers every message of the log that the ledger does not know as settled, up to this head, and tells the operators
+/// what will not arrive by itself.
 ///
 /// # Errors
 /// When the log or the ledger cannot be used. What a relay says is an outcome.
@@ -36,43 +38,113 @@ pub async fn deliver(
     transport: &Transport,
 ) -> Result<Deliveries, Failure> {
     let ledger = ledger(log, invocation)?;
-    let mails = mail::logged(pipeline, log, head, &ledger).await?;
+    let mut mails = mail::logged(pipeline, log, head, &ledger).await?;
+    // Who was tried least comes first: nobody waits for ever behind one at whom the relay falls silent.
+    mails.sort_by_key(attempts);
+    let policy = Policy::new(&pipeline.delivery);
+    let known: Vec<_> = mails.iter().map(|mail| nothing_to_do(mail, policy, &ledger)).collect();
     let mut outbox = Vec::new();
-    for mail in mails.iter().filter(|mail| mail.known.is_none()) {
-        outbox.push(message(pipeline, log, mail).await?);
+    for (mail, _) in mails.iter().zip(&known).filter(|(_, known)| known.is_none()) {
+        outbox.extend(message(pipeline, log, mail).await?);
     }
+    let report = send(&outbox, pipeline, &ledger, invocation, transport).await?;
+    let mut sent = report.delivered.into_iter().map(|delivered| delivered.status);
+    let delivered = mails.iter().zip(known).map(|(mail, known)| Delivered {
+        delivery_id: mail.delivery_id.clone(),
+        recipient: mail.masked(),
+        status: known.or_else(|| sent.next()).unwrap_or(Status::Untried),
+    });
+    let report = DeliveryReport { delivered: delivered.collect(), failure: report.failure };
+    if report.failure.is_none() {
+        let undelivered = undelivered(&report.delivered, &mails);
+        notify(pipeline, log, invocation, Notice::Undelivered { mails: &undelivered }).await;
+    }
+    Ok(Deliveries { exit: report.exit(), outcomes: outcomes(&report, &mails) })
+}
+
+/// Sends these messages as the pipeline says; a stop signal waits for what the relay may have.
+///
+/// # Errors
+/// When the ledger cannot be used.
+pub async fn send(
+    outbox: &[OutboxEntry],
+    pipeline: &Pipeline,
+    ledger: &Ledger,
+    invocation: &Invocation,
+    transport: &Transport,
+) -> Result<DeliveryReport, Failure> {
     invocation.progress.stage("mail", outbox.len());
     if !outbox.is_empty() {
         // What the relay may have must be written down before the process ends.
         invocation.stopping.finish().await;
     }
-    let report = mail::deliver(&outbox, transport, &ledger, || invocation.stopping.asked()).await?;
+    let way = Way { transport, ledger, policy: Policy::new(&pipeline.delivery) };
+    let report = mail::deliver(outbox, way, || invocation.stopping.asked()).await?;
     if let Some(failure) = &report.failure {
         tracing::error!(error = %crate::error::chain(failure), "no mail could be sent");
     }
-    let mut sent = report.delivered.into_iter().map(|delivered| delivered.status);
-    let delivered = mails.iter().map(|mail| Delivered {
-        delivery_id: mail.delivery_id.clone(),
-        recipient: mail.to.masked(),
-        status: mail.known.clone().or_else(|| sent.next()).unwrap_or(Status::Untried),
-    });
-    let report = mail::DeliveryReport { delivered: delivered.collect(), failure: report.failure };
-    let exit = report.exit();
-    let outcome = |(delivered, mail): (&Delivered, &LoggedMail)| {
-        let (state, detail, complete) = delivered.status.said();
-        let (report, recipient) = (mail.report.clone(), delivered.recipient.clone());
-        DeliveryOutcome { report, recipient, state: state.to_owned(), detail, complete }
-    };
-    let mut outcomes: Vec<_> = report.delivered.iter().zip(&mails).map(outcome).collect();
-    let untried = outcomes.iter_mut().find(|outcome| outcome.state == Status::Untried.said().0);
-    if let (Some(failure), Some(first)) = (report.failure, untried) {
-        first.detail = Some(crate::error::chain(&failure));
-    }
-    Ok(Deliveries { outcomes, exit })
+    Ok(report)
 }
 
-/// A mail with its stored message.
-async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<OutboxEntry, Failure> {
+/// How often a mail was tried, by its state.
+fn attempts(mail: &LoggedMail) -> u32 {
+    match &mail.state {
+        Some(mail::State::Open(next)) => next.attempt,
+        Some(mail::State::InDoubt(doubt)) => doubt.next,
+        _ => 0,
+    }
+}
+
+/// The status of a mail that this run will not come to, because it is settled or due after the run.
+fn nothing_to_do(mail: &LoggedMail, policy: Policy, ledger: &Ledger) -> Option<Status> {
+    let now = ledger.now();
+    match policy.step(mail.state.as_ref()?, mail.committed_at, now) {
+        mail::Step::Settled(status) => Some(status),
+        mail::Step::Wait(until, status) => {
+            let within =
+                std::time::Duration::try_from(until.duration_since(now)).is_ok_and(|rest| rest <= policy.retry_for);
+            (!within).then_some(status)
+        }
+        mail::Step::Expire { .. } | mail::Step::Attempt { .. } => None,
+    }
+}
+
+fn outcomes(report: &DeliveryReport, mails: &[LoggedMail]) -> Vec<DeliveryOutcome> {
+    let outcome = |(delivered, mail): (&Delivered, &LoggedMail)| {
+        let (state, detail, complete) = delivered.status.said();
+        DeliveryOutcome { report: mail.report.clone(), recipient: delivered.recipient.clone(), state, detail, complete }
+    };
+    let mut outcomes: Vec<_> = report.delivered.iter().zip(mails).map(outcome).collect();
+    let untried = report.delivered.iter().position(|delivered| delivered.status == Status::Untried);
+    let untried = untried.and_then(|at| outcomes.get_mut(at));
+    if let (Some(failure), Some(first)) = (&report.failure, untried) {
+        first.detail = Some(crate::error::chain(failure));
+    }
+    outcomes
+}
+
+fn undelivered(delivered: &[Delivered], mails: &[LoggedMail]) -> Vec<Undelivered> {
+    let lost = delivered.iter().zip(mails).filter(|(delivered, _)| delivered.status.is_undelivered());
+    lost.map(|(delivered, mail)| {
+        let (state, detail, _) = delivered.status.said();
+        Undelivered {
+            delivery_id: mail.delivery_id.clone(),
+            period: mail.period.clone(),
+            recipient_hash: mail.stored.rcpt_hash.clone(),
+            recipient: delivered.recipient.clone(),
+            state: state.trim_start_matches("already ").to_owned(),
+            detail: detail.unwrap_or_default(),
+        }
+    })
+    .collect()
+}
+
+/// A mail with its stored message; none when its recipient is no longer in the audience.
+///
+/// # Errors
+/// When the message cannot be read, or is not the one that was committed.
+pub async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<Option<OutboxEntry>, Failure> {
+    let Some(to) = mail.to.clone() else { return Ok(None) };
     let outputs = log.outputs();
     let path = outputs.path(&mail.stored.eml_path)?;
     let bytes = outputs.read(&path).await?;
@@ -81,5 +153,6 @@ async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<Ou
         return Err(Failure::new(Exit::InputContract, message));
     }
     let from = pipeline.delivery.from.clone();
-    Ok(OutboxEntry { delivery_id: mail.delivery_id.clone(), from, to: mail.to.clone(), bytes })
+    let (delivery_id, committed_at) = (mail.delivery_id.clone(), mail.committed_at);
+    Ok(Some(OutboxEntry { delivery_id, from, to, committed_at, bytes }))
 }

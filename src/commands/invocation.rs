@@ -8,16 +8,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::error::{Exit, Failure};
 use crate::pipeline::Environment;
 use crate::publication::Release;
 use crate::telemetry::Progress;
 
-/// Read once, in `main`.
+/// Made once, in `main`.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     pub environment: Environment,
+    /// The instant the program was started.
     pub now: Timestamp,
+    /// The present, for whoever waits.
+    pub clock: Arc<dyn Clock>,
     /// Random bits of this process alone.
     pub random: [u8; 16],
     pub cores: usize,

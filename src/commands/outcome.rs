@@ -87,7 +87,7 @@ pub struct TableOutcome {
 pub struct DeliveryOutcome {
     pub report: String,
     pub recipient: String,
-    /// `accepted`, `rejected`, `deferred`, `in doubt` or `already accepted`.
+    /// `accepted`, `rejected`, `deferred`, `deferred until ...`, `expired`, `in doubt`, `already accepted` or the like.
     pub state: String,
     pub detail: Option<String>,
     pub complete: bool,

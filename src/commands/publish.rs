@@ -113,6 +113,17 @@ impl Publishing<'_> {
         done
     }
 
+    /// Finishes what earlier runs have left, and nothing else: the period waits.
+    ///
+    /// # Errors
+    /// When the log or the ledger cannot be used.
+    pub async fn wait(&self, missing: &[Incomplete], until: Timestamp) -> Result<Outcome, Failure> {
+        let head = self.log.head().await?;
+        let recovered = self.recover(head.as_ref()).await?;
+        let outcome = self.outcome(Ending::Waiting, head.as_ref(), &[], Vec::new(), recovered);
+        Ok(Outcome { waits_for: missing.to_vec(), waits_until: Some(until.to_string()), ..outcome })
+    }
+
     async fn publish_leased(&self, work: &mut impl Work, seen: Seen, lease: &Lease) -> Result<Outcome, Failure> {
         let Seen { head: before, mut fingerprint, recovered } = seen;
         let head = self.log.head().await?;

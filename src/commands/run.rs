@@ -10,6 +10,7 @@ use crate::commands::due::{Due, DueState, due, moment};
 use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::{Invocation, Scratch};
+use crate::commands::notices::{Notice, notify};
 use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
 use crate::commands::publish::{Owed, Product, Publishing, Work};
@@ -17,7 +18,7 @@ use crate::commands::record::RunRecord;
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::tables::{table_session, written};
 use crate::controls::{Comparison, audit};
-use crate::error::Failure;
+use crate::error::{Exit, Failure};
 use crate::mail::Transport;
 use crate::publication::{Delivery, Entry, LastDelivery, Log, Mailed, Recipient};
 use crate::report::render;
@@ -100,7 +101,22 @@ impl Started<'_> {
         if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
             record.keep(log, &publishing.run_id).await;
         }
+        self.tell(&ended, &moment.period.to_string()).await;
         ended
+    }
+}
+
+impl Started<'_> {
+    /// Tells the operators of a run that came to nothing.
+    async fn tell(&self, ended: &Result<Outcome, Failure>, period: &str) {
+        let notice = match ended {
+            Ok(outcome) if outcome.ending == Ending::Held => Notice::Held { period, findings: &outcome.findings },
+            // Another run is at it, or will be.
+            Err(failure) if failure.exit == Exit::TryLater => return,
+            Err(failure) => Notice::Failed { period, failure },
+            Ok(_) => return,
+        };
+        notify(&self.project.pipeline, self.log, self.invocation, notice).await;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::commands::deliver::ledger;
 use crate::commands::due::{Due, Incomplete, deadline, due, newest_published};
 use crate::commands::invocation::Invocation;
 use crate::error::{Exit, Failure};
-use crate::mail::{LoggedMail, logged};
+use crate::mail::{LoggedMail, State, logged};
 use crate::pipeline::Pipeline;
 use crate::publication::{Entry, Head, Log};
 use crate::store::Stores;
@@ -187,8 +187,9 @@ fn mail_status(mail: &LoggedMail, since: Timestamp, now: Timestamp, allowed: Sig
         publication: mail.publication,
         report: mail.report.clone(),
         delivery_id: mail.delivery_id.clone(),
-        recipient: mail.to.masked(),
-        state: mail.known.as_ref().map_or("not delivered yet", |status| status.said().0).to_owned(),
+        recipient: mail.masked(),
+        state: (if matches!(mail.state, Some(State::InDoubt(_))) { "in doubt" } else { "not delivered yet" })
+            .to_owned(),
         owed_since: since,
         owed_for: format!("{:#}", SignedDuration::from_mins(owed.as_mins())),
         late: owed >= allowed,

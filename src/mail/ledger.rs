@@ -1,18 +1,34 @@
 //! The delivery ledger: what is known of each recipient of each delivery, as objects that are created once and never
 //! changed, so that any later run, also a concurrent one, continues where this one stopped.
 //!
-//! Below `mail/<delivery>/<recipient hash>/`, for attempt n: `claim-n` (somebody tries), `dot-n` (`send`: the message is
-//! about to leave; `fence`: this attempt will never send), `ok-n` (the relay confirmed), `fail-n` (the relay does not
-//! have it). A `send` without a result is in doubt: the relay may have the message, and it is not sent again by itself.
+//! Below `mail/<delivery>/<recipient hash>/`, for attempt n:
+//!
+//! | object | says |
+//! |---|---|
+//! | `claim-n` | somebody tries |
+//! | `dot-n` | `send`: the message is about to leave; `fence`: this attempt will never send |
+//! | `ok-n` | the relay confirmed, or a person found that the recipient has it |
+//! | `fail-n` | the relay does not have it: `deferred`, `rejected`, `unreached` (nothing was said about this recipient), or `expired` (nobody tries any more) |
+//! | `again-n` | a person wants attempt n, since earlier doubts came to nothing |
+//! | `resend-n` | a person wants attempt n although all was settled: nothing before it counts |
+//! | `told-n` | the operators were told what became of attempt n |
+//!
+//! A `send` without a result is in doubt: the relay may have the message.
+
+mod state;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
+pub use state::{Account, Doubt, Next, Refusal, State};
+
 use super::recipient_hash;
+use crate::clock::Clock;
 use crate::error::{Exit, Failure};
 use crate::problem::{Problem, Problems};
 use crate::store::create::create;
@@ -24,8 +40,12 @@ pub enum LedgerError {
     Store(#[from] StoreError),
     #[error("`{key}` of the delivery ledger is no record of this program")]
     Foreign { key: String },
-    #[error("delivery `{delivery_id}` to {recipient} is not in doubt")]
+    #[error(
+        "error[E631]: delivery `{delivery_id}` to {recipient} is not in doubt\n  help: `deliveries list` shows its state"
+    )]
     NotInDoubt { delivery_id: String, recipient: String },
+    #[error("error[E632]: delivery `{delivery_id}` to {recipient} is {state}\n  help: {help}")]
+    NotSettled { delivery_id: String, recipient: String, state: &'static str, help: &'static str },
 }
 
 impl LedgerError {
@@ -34,7 +54,7 @@ impl LedgerError {
         match self {
             Self::Store(error) => error.exit(),
             Self::Foreign { .. } => Exit::InputContract,
-            Self::NotInDoubt { .. } => Exit::Usage,
+            Self::NotInDoubt { .. } | Self::NotSettled { .. } => Exit::Usage,
         }
     }
 }
@@ -51,19 +71,6 @@ impl From<LedgerError> for Failure {
     }
 }
 
-/// What is known of one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Nobody has it; the next attempt has this number.
-    Open { attempt: u32 },
-    /// The relay confirmed it.
-    Accepted,
-    /// The relay refused it for good.
-    Rejected { code: u16, text: String },
-    /// Attempt `attempt` ended without a reply after the final dot.
-    InDoubt { attempt: u32 },
-}
-
 /// One object of the ledger. The nonce tells this run's own writes from another's.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 struct Record {
@@ -74,6 +81,9 @@ struct Record {
     code: Option<u16>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     text: String,
+    /// The person who decided this; `text` is the reason then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -85,6 +95,33 @@ enum Word {
     Accepted,
     Rejected,
     Deferred,
+    Unreached,
+    Expired,
+    Again,
+    Resend,
+    Told,
+}
+
+impl Word {
+    /// The first half of the name of the object that says it.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Claim => "claim",
+            Self::Send | Self::Fence => "dot",
+            Self::Accepted => "ok",
+            Self::Rejected | Self::Deferred | Self::Unreached | Self::Expired => "fail",
+            Self::Again => "again",
+            Self::Resend => "resend",
+            Self::Told => "told",
+        }
+    }
+}
+
+/// A person's decision, kept with its reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    pub by: &'a str,
+    pub reason: &'a str,
 }
 
 /// The ledger of one output store, as one run writes it.
@@ -94,7 +131,7 @@ pub struct Ledger {
     /// Of all deliveries.
     folder: Path,
     nonce: String,
-    now: Timestamp,
+    clock: Arc<dyn Clock>,
 }
 
 /// One recipient of one delivery.
@@ -109,14 +146,20 @@ pub struct Recipient<'a> {
 pub struct Listed(BTreeMap<Path, BTreeSet<String>>);
 
 impl Ledger {
-    /// `location` is that of the outputs, for keys that are created once; `nonce` is of this process alone, `now` is
-    /// what the records are dated with.
+    /// `location` is that of the outputs, for keys that are created once; `nonce` is of this process alone; `clock`
+    /// dates the records.
     ///
     /// # Errors
     /// When the location has no room for a ledger, which every location has.
-    pub fn new(location: &Location, nonce: impl Into<String>, now: Timestamp) -> Result<Self, LedgerError> {
+    pub fn new(location: &Location, nonce: impl Into<String>, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
         let folder = location.path("_tieout/mail")?;
-        Ok(Self { location: location.clone(), folder, nonce: nonce.into(), now })
+        Ok(Self { location: location.clone(), folder, nonce: nonce.into(), clock })
+    }
+
+    /// The present, as records are dated.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Lists everything below a folder of deliveries, such as `pipeline/period`.
@@ -136,69 +179,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// What was known of a recipient when it was listed, without closing anything. None: an attempt was claimed and is not
-    /// finished.
-    ///
-    /// # Errors
-    /// When a record cannot be read.
-    pub async fn known(
-        &self,
-        delivery_id: &str,
-        recipient_hash: &str,
-        listed: &Listed,
-    ) -> Result<Option<State>, LedgerError> {
-        let folder = self.below(delivery_id).join(recipient_hash);
-        let nothing = BTreeSet::new();
-        Ok(self.told(&folder, listed.0.get(&folder).unwrap_or(&nothing)).await?.ok())
-    }
-
-    /// What is known of a recipient. An attempt that was claimed and not finished is closed here: if it has not announced
-    /// that it sends, it never will.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or a fence's outcome is unknown.
-    pub async fn state(&self, recipient: Recipient<'_>) -> Result<State, LedgerError> {
-        let folder = self.folder(recipient);
-        let mut listed = Listed::default();
-        self.list_folder(&folder, &mut listed).await?;
-        let names = listed.0.remove(&folder).unwrap_or_default();
-        match self.told(&folder, &names).await? {
-            Ok(state) => Ok(state),
-            Err(attempt) if self.dot(recipient, attempt, Word::Fence).await? => Ok(next(attempt)),
-            Err(attempt) => Ok(State::InDoubt { attempt }),
-        }
-    }
-
-    /// What the objects of a recipient tell; the number of an attempt that was claimed and not finished.
-    async fn told(&self, folder: &Path, names: &BTreeSet<String>) -> Result<Result<State, u32>, LedgerError> {
-        let last = names.iter().filter_map(|name| name.strip_prefix("claim-")?.parse::<u32>().ok()).max();
-        let Some(attempt) = last else { return Ok(Ok(State::Open { attempt: 1 })) };
-        // A confirmation of any attempt settles it.
-        if names.iter().any(|name| name.starts_with("ok-")) {
-            return Ok(Ok(State::Accepted));
-        }
-        let (fail, dot) = (format!("fail-{attempt}"), format!("dot-{attempt}"));
-        if names.contains(&fail) {
-            let record = self.record(&folder.clone().join(fail)).await?;
-            return Ok(Ok(match record.word {
-                Word::Rejected => State::Rejected { code: record.code.unwrap_or(0), text: record.text },
-                _ => next(attempt),
-            }));
-        }
-        if names.contains(&dot) {
-            let dot = self.record(&folder.clone().join(dot)).await?;
-            return Ok(Ok(if dot.word == Word::Fence { next(attempt) } else { State::InDoubt { attempt } }));
-        }
-        Ok(Err(attempt))
-    }
-
     /// Claims an attempt. False: somebody else has it.
     ///
     /// # Errors
     /// When the outcome of the write is unknown.
     pub async fn claim(&self, recipient: Recipient<'_>, attempt: u32) -> Result<bool, LedgerError> {
-        let created = self.write(recipient, "claim", attempt, Word::Claim, None, "").await?;
-        Ok(created == Created::Mine)
+        Ok(self.write(recipient, attempt, self.says(Word::Claim)).await? == Created::Mine)
     }
 
     /// Announces that the message is about to leave. False: another run closed this attempt, and nothing may be sent.
@@ -214,7 +200,8 @@ impl Ledger {
     /// # Errors
     /// When the write fails; the attempt is in doubt from then on.
     pub async fn accepted(&self, recipient: Recipient<'_>, attempt: u32, reply: &str) -> Result<(), LedgerError> {
-        self.write(recipient, "ok", attempt, Word::Accepted, None, reply).await.map(drop)
+        let record = Record { text: reply.to_owned(), ..self.says(Word::Accepted) };
+        self.write(recipient, attempt, record).await.map(drop)
     }
 
     /// Records that the relay refused the message for good.
@@ -228,7 +215,8 @@ impl Ledger {
         code: u16,
         text: &str,
     ) -> Result<(), LedgerError> {
-        self.write(recipient, "fail", attempt, Word::Rejected, Some(code), text).await.map(drop)
+        let record = Record { code: Some(code), text: text.to_owned(), ..self.says(Word::Rejected) };
+        self.write(recipient, attempt, record).await.map(drop)
     }
 
     /// Records that the relay does not have the message and may be asked again.
@@ -242,54 +230,117 @@ impl Ledger {
         code: Option<u16>,
         text: &str,
     ) -> Result<(), LedgerError> {
-        self.write(recipient, "fail", attempt, Word::Deferred, code, text).await.map(drop)
+        let record = Record { code, text: text.to_owned(), ..self.says(Word::Deferred) };
+        self.write(recipient, attempt, record).await.map(drop)
+    }
+
+    /// Records that the relay failed before anything was said about this recipient, who need not wait longer for that.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn unreached(&self, recipient: Recipient<'_>, attempt: u32, text: &str) -> Result<(), LedgerError> {
+        let record = Record { text: text.to_owned(), ..self.says(Word::Unreached) };
+        self.write(recipient, attempt, record).await.map(drop)
+    }
+
+    /// Gives up on a recipient, for this reason. False: somebody else is trying.
+    ///
+    /// # Errors
+    /// When a write fails.
+    pub async fn expire(&self, recipient: Recipient<'_>, attempt: u32, why: &str) -> Result<bool, LedgerError> {
+        if !self.claim(recipient, attempt).await? {
+            return Ok(false);
+        }
+        let record = Record { text: why.to_owned(), ..self.says(Word::Expired) };
+        self.write(recipient, attempt, record).await?;
+        Ok(true)
     }
 
     /// A person found out what became of an attempt in doubt: the recipient has it, or it is to be sent again.
     ///
     /// # Errors
     /// When the recipient is not in doubt, or the write fails.
-    pub async fn resolve(&self, recipient: Recipient<'_>, has_it: bool, reason: &str) -> Result<(), LedgerError> {
-        let State::InDoubt { attempt } = self.state(recipient).await? else {
+    pub async fn resolve(
+        &self,
+        recipient: Recipient<'_>,
+        has_it: bool,
+        decision: Decision<'_>,
+    ) -> Result<(), LedgerError> {
+        let State::InDoubt(doubt) = self.state(recipient).await? else {
             return Err(LedgerError::NotInDoubt {
                 delivery_id: recipient.delivery_id.to_owned(),
                 recipient: masked(recipient.address),
             });
         };
-        if has_it {
-            self.accepted(recipient, attempt, reason).await
-        } else {
-            self.deferred(recipient, attempt, None, reason).await
-        }
+        let (attempt, word) = if has_it { (doubt.attempt, Word::Accepted) } else { (doubt.next, Word::Again) };
+        self.decided(recipient, attempt, word, decision).await
+    }
+
+    /// A person wants the message to be sent once more to a recipient who is settled, or who is still owed such a copy.
+    ///
+    /// # Errors
+    /// When the recipient is in doubt or has an attempt of a run before them, or the write fails.
+    pub async fn resend(&self, recipient: Recipient<'_>, decision: Decision<'_>) -> Result<(), LedgerError> {
+        let (state, help) = match self.state(recipient).await? {
+            State::Open(next) if next.asked.is_some() => return Ok(()),
+            State::Open(_) => ("not delivered yet", "the next `run` tries again"),
+            State::InDoubt(_) => ("in doubt", "`deliveries resolve` says what became of it"),
+            State::Accepted { next, .. } | State::Rejected { next, .. } | State::Expired { next, .. } => {
+                return self.decided(recipient, next, Word::Resend, decision).await;
+            }
+        };
+        let (delivery_id, recipient) = (recipient.delivery_id.to_owned(), masked(recipient.address));
+        Err(LedgerError::NotSettled { delivery_id, recipient, state, help })
+    }
+
+    /// Notes that the operators were told what became of an attempt.
+    ///
+    /// # Errors
+    /// When the write fails.
+    pub async fn tell(&self, delivery_id: &str, recipient_hash: &str, attempt: u32) -> Result<(), LedgerError> {
+        let folder = self.below(delivery_id).join(recipient_hash);
+        self.create(&folder, attempt, self.says(Word::Told)).await.map(drop)
+    }
+
+    async fn decided(
+        &self,
+        recipient: Recipient<'_>,
+        attempt: u32,
+        word: Word,
+        decision: Decision<'_>,
+    ) -> Result<(), LedgerError> {
+        let Decision { by, reason } = decision;
+        let record = Record { by: Some(by.to_owned()), text: reason.to_owned(), ..self.says(word) };
+        self.write(recipient, attempt, record).await.map(drop)
     }
 
     /// Whether `dot-n` says `word`, by whoever wrote it first: only a `fence` of another run is as good as our own.
     async fn dot(&self, recipient: Recipient<'_>, attempt: u32, word: Word) -> Result<bool, LedgerError> {
-        match self.write(recipient, "dot", attempt, word, None, "").await? {
+        match self.write(recipient, attempt, self.says(word)).await? {
             Created::Mine => Ok(true),
             Created::Theirs(bytes) => {
-                let theirs = parse(&bytes, || self.key(recipient, &format!("dot-{attempt}")).to_string())?;
+                let theirs = parse(&bytes, || object(&self.folder(recipient), word.kind(), attempt).to_string())?;
                 Ok(word == Word::Fence && theirs.word == Word::Fence)
             }
         }
     }
 
-    async fn write(
-        &self,
-        recipient: Recipient<'_>,
-        kind: &str,
-        attempt: u32,
-        word: Word,
-        code: Option<u16>,
-        text: &str,
-    ) -> Result<Created, LedgerError> {
-        let record = Record { nonce: self.nonce.clone(), at: self.now, word, code, text: text.to_owned() };
-        let bytes = serde_json::to_vec(&record).unwrap_or_default();
-        Ok(create(&self.location, &self.key(recipient, &format!("{kind}-{attempt}")), &bytes.into()).await?)
+    fn says(&self, word: Word) -> Record {
+        Record { nonce: self.nonce.clone(), at: self.now(), word, code: None, text: String::new(), by: None }
     }
 
-    async fn record(&self, key: &Path) -> Result<Record, LedgerError> {
-        let bytes: Bytes = self.location.read(key).await?;
+    async fn write(&self, recipient: Recipient<'_>, attempt: u32, record: Record) -> Result<Created, LedgerError> {
+        self.create(&self.folder(recipient), attempt, record).await
+    }
+
+    async fn create(&self, folder: &Path, attempt: u32, record: Record) -> Result<Created, LedgerError> {
+        let bytes = serde_json::to_vec(&record).unwrap_or_default();
+        Ok(create(&self.location, &object(folder, record.word.kind(), attempt), &bytes.into()).await?)
+    }
+
+    async fn record(&self, folder: &Path, kind: &str, attempt: u32) -> Result<Record, LedgerError> {
+        let key = object(folder, kind, attempt);
+        let bytes: Bytes = self.location.read(&key).await?;
         parse(&bytes, || key.to_string())
     }
 
@@ -300,14 +351,10 @@ impl Ledger {
     fn folder(&self, recipient: Recipient<'_>) -> Path {
         self.below(recipient.delivery_id).join(recipient_hash(recipient.delivery_id, recipient.address))
     }
-
-    fn key(&self, recipient: Recipient<'_>, name: &str) -> Path {
-        self.folder(recipient).join(name)
-    }
 }
 
-fn next(attempt: u32) -> State {
-    State::Open { attempt: attempt.saturating_add(1) }
+fn object(folder: &Path, kind: &str, attempt: u32) -> Path {
+    folder.clone().join(format!("{kind}-{attempt}"))
 }
 
 fn parse(bytes: &[u8], key: impl Fn() -> String) -> Result<Record, LedgerError> {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Body, Mailbox as LettreMailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox as LettreMailbox, Message, MessageBuilder, MultiPart, SinglePart};
 
 use super::{MailError, recipient_hash};
 use crate::pipeline::Mailbox;
@@ -31,20 +31,51 @@ pub fn build(
 ) -> Result<Vec<u8>, MailError> {
     within_limit(rendered.attachments.iter().map(|file| file.bytes.len()).sum())?;
     let hash = recipient_hash(delivery_id, &to.address);
+    let builder = headers(&rendered.subject, from, reply_to, to, &hash, date)?;
+    finished(builder.multipart(parts(rendered, &hash)?))
+}
+
+/// Builds a message of plain text alone.
+///
+/// # Errors
+/// As for [`build`].
+pub fn build_text(
+    (subject, text): (&str, &str),
+    from: &Mailbox,
+    reply_to: Option<&Mailbox>,
+    to: &Mailbox,
+    delivery_id: &str,
+    date: Timestamp,
+) -> Result<Vec<u8>, MailError> {
+    let builder = headers(subject, from, reply_to, to, &recipient_hash(delivery_id, &to.address), date)?;
+    finished(builder.singlepart(part(ContentType::TEXT_PLAIN, text)))
+}
+
+fn headers(
+    subject: &str,
+    from: &Mailbox,
+    reply_to: Option<&Mailbox>,
+    to: &Mailbox,
+    hash: &str,
+    date: Timestamp,
+) -> Result<MessageBuilder, MailError> {
     let sender = mailbox(from)?;
     let id = format!("<{hash}@{}>", sender.email.domain());
-    let mut builder = Message::builder()
+    let builder = Message::builder()
         .date(system_time(date)?)
         .from(sender)
         .to(mailbox(to)?)
-        .subject(one_line(&rendered.subject))
+        .subject(one_line(subject))
         .message_id(Some(id))
         .header(AutoSubmitted);
-    if let Some(reply_to) = reply_to {
-        builder = builder.reply_to(mailbox(reply_to)?);
-    }
-    let message = builder.multipart(parts(rendered, &hash)?).map_err(MailError::Message)?;
-    let bytes = message.formatted();
+    Ok(match reply_to {
+        Some(reply_to) => builder.reply_to(mailbox(reply_to)?),
+        None => builder,
+    })
+}
+
+fn finished(message: Result<Message, lettre::error::Error>) -> Result<Vec<u8>, MailError> {
+    let bytes = message.map_err(MailError::Message)?.formatted();
     within_limit(bytes.len())?;
     Ok(bytes)
 }

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::deliver::{Status, settled};
-use super::ledger::{Ledger, Listed};
+use jiff::Timestamp;
+
+use super::ledger::{Ledger, Listed, State};
 use super::recipient_hash;
 use crate::error::Failure;
 use crate::pipeline::{Mailbox, Pipeline};
@@ -24,21 +25,31 @@ const AT_ONCE: usize = 16;
 pub struct LoggedMail {
     /// The entry that owes it.
     pub publication: u64,
+    /// When that was committed.
+    pub committed_at: Timestamp,
     pub delivery_id: String,
     pub report: String,
+    pub period: String,
+    pub revision: u32,
     /// Where its bytes are.
     pub stored: Recipient,
-    /// By the audience as it is now.
-    pub to: Mailbox,
-    /// What became of it; none as long as it may be sent.
-    pub known: Option<Status>,
+    /// By the audience as it is now; none: no longer in it, and owed nothing.
+    pub to: Option<Mailbox>,
+    /// What is known of it; none while an attempt was claimed and is not finished.
+    pub state: Option<State>,
 }
 
 impl LoggedMail {
     /// Whether anything is left to do: to send it, or to find out whether the relay has it.
     #[must_use]
     pub fn open(&self) -> bool {
-        matches!(self.known, None | Some(Status::InDoubt { .. }))
+        matches!(self.state, None | Some(State::Open(_) | State::InDoubt(_)))
+    }
+
+    /// The masked address, or that there is none any more.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        self.to.as_ref().map_or_else(|| "(no longer in the audience)".to_owned(), Mailbox::masked)
     }
 }
 
@@ -48,39 +59,57 @@ impl LoggedMail {
 /// # Errors
 /// When the log or the ledger cannot be read.
 pub async fn logged(pipeline: &Pipeline, log: &Log, head: &Head, ledger: &Ledger) -> Result<Vec<LoggedMail>, Failure> {
-    let earlier = head.entry.record.owed_since.max(1)..head.entry.seq;
+    let (mut mails, _) = recorded(pipeline, log, head, ledger, head.entry.record.owed_since).await?;
+    mails.retain(|mail| {
+        if mail.to.is_none() {
+            let (delivery, recipient) = (&mail.delivery_id, &mail.stored.rcpt_hash);
+            tracing::warn!(delivery, recipient, "no longer in the audience");
+        }
+        mail.to.is_some()
+    });
+    Ok(mails)
+}
+
+/// The mails of every entry from this one on, also those of people who are no longer in the audience; and the ledger as it
+/// was listed for them.
+///
+/// # Errors
+/// When the log or the ledger cannot be read.
+pub async fn recorded(
+    pipeline: &Pipeline,
+    log: &Log,
+    head: &Head,
+    ledger: &Ledger,
+    since: u64,
+) -> Result<(Vec<LoggedMail>, Listed), Failure> {
     let read = |seq| async move { Ok::<_, PublicationError>(log.read(seq).await?.entry) };
+    let earlier = since.max(1)..head.entry.seq;
     let mut entries: Vec<Entry> = futures::stream::iter(earlier).map(read).buffered(AT_ONCE).try_collect().await?;
     entries.push(head.entry.clone());
-    let deliveries: Vec<(u64, Delivery)> = entries
-        .into_iter()
-        .flat_map(|entry| entry.record.deliveries.into_iter().map(move |delivery| (entry.seq, delivery)))
-        .collect();
     let mut listed = Listed::default();
-    let folders: BTreeSet<&str> = deliveries.iter().map(|(_, delivery)| folder(&delivery.delivery_id)).collect();
-    for folder in folders {
+    let ids = entries.iter().flat_map(|entry| &entry.record.deliveries).map(|delivery| folder(&delivery.delivery_id));
+    for folder in ids.collect::<BTreeSet<_>>() {
         ledger.list(folder, &mut listed).await?;
     }
     let mut mails = Vec::new();
-    for (publication, delivery) in &deliveries {
-        for stored in &delivery.recipients {
-            let Some(to) = mailbox(pipeline, delivery, stored) else {
-                let recipient = &stored.rcpt_hash;
-                tracing::warn!(delivery = delivery.delivery_id, recipient, "no longer in the audience");
-                continue;
-            };
-            let state = ledger.known(&delivery.delivery_id, &stored.rcpt_hash, &listed).await?;
-            mails.push(LoggedMail {
-                publication: *publication,
-                delivery_id: delivery.delivery_id.clone(),
-                report: delivery.report.clone(),
-                stored: stored.clone(),
-                to: to.clone(),
-                known: state.and_then(settled),
-            });
+    for entry in &entries {
+        for delivery in &entry.record.deliveries {
+            for stored in &delivery.recipients {
+                mails.push(LoggedMail {
+                    publication: entry.seq,
+                    committed_at: entry.record.committed_at,
+                    delivery_id: delivery.delivery_id.clone(),
+                    report: delivery.report.clone(),
+                    period: delivery.period.clone(),
+                    revision: delivery.revision,
+                    stored: stored.clone(),
+                    to: mailbox(pipeline, delivery, stored).cloned(),
+                    state: ledger.known(&delivery.delivery_id, &stored.rcpt_hash, &listed).await?,
+                });
+            }
         }
     }
-    Ok(mails)
+    Ok((mails, listed))
 }
 
 /// The first entry with a mail that is open, for the entry that will follow `head`: no earlier one has to be read again.

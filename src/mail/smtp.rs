@@ -61,8 +61,10 @@ async fn connect(relay: &Smtp, name: &ClientId) -> Result<AsyncSmtpConnection, M
     } else {
         let unreachable =
             |source: std::io::Error| MailError::Unreachable { host: relay.host.clone(), source: source.into() };
-        let stream = Box::new(ByteByByte(TcpStream::connect(server).await.map_err(unreachable)?));
-        AsyncSmtpConnection::connect_with_transport(stream, name).await
+        let stream = TcpStream::connect(server).await.map_err(unreachable)?;
+        // Commands are short and each waits for its reply: nothing is gained by holding back a packet.
+        stream.set_nodelay(true).map_err(unreachable)?;
+        AsyncSmtpConnection::connect_with_transport(Box::new(ByteByByte(stream)), name).await
     };
     connected.map_err(|error| connection_error(relay, error))
 }
@@ -74,9 +76,12 @@ impl Conversation {
         }
         let parameters = tls_parameters(relay).await?;
         let starttls = self.connection.starttls(parameters, name);
-        within(&self.host, "STARTTLS", self.timeouts.command, starttls)
-            .await?
-            .map_err(|source| MailError::Tls { host: self.host.clone(), source: boxed(source) })
+        let reply = within(&self.host, "STARTTLS", self.timeouts.command, starttls).await?;
+        reply.map_err(|error| match code(&error) {
+            // The relay says so itself, before any handshake.
+            Some(_) => MailError::Unreachable { host: self.host.clone(), source: boxed(error) },
+            None => MailError::Tls { host: self.host.clone(), source: boxed(error) },
+        })
     }
 
     async fn log_in(&mut self, user: &str, password: Option<&Secret>) -> Result<(), MailError> {
@@ -89,6 +94,10 @@ impl Conversation {
             // Only a reply to AUTH speaks about the user; the text of one could repeat what was sent, so the code alone
             // is kept.
             match code(&error) {
+                Some(code) if error.is_transient() => {
+                    let source = format!("it answered {code} to AUTH").into();
+                    MailError::Unreachable { host: self.host.clone(), source }
+                }
                 Some(code) => {
                     let source = format!("the relay answered {code}").into();
                     MailError::Login { host: self.host.clone(), user: masked, source }

@@ -1,5 +1,6 @@
 //! The pipeline file as a person writes it. Its doc comments are the descriptions of the JSON Schema.
 
+mod delivery;
 mod due;
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use delivery::{AudienceSpec, DeliverySpec, OnUnknownSpec, SmtpSpec, TlsSpec, TransportSpec};
 pub use due::{CompleteSpec, DueSpec};
 
 /// A tieout pipeline: what is read, computed, checked, published and mailed.
@@ -361,70 +363,6 @@ pub enum NumberFormatSpec {
     Multiple,
     /// As it is.
     Plain,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AudienceSpec {
-    /// One address per entry, with or without a name before it.
-    pub recipients: Vec<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DeliverySpec {
-    /// Sender of every message.
-    pub from: String,
-    #[serde(default)]
-    pub reply_to: Option<String>,
-    /// Domains that recipients may have.
-    pub allow_domains: Vec<String>,
-    pub transport: TransportSpec,
-    /// How long after its publication a mail may take, such as 6h. Default: 24h.
-    #[serde(default)]
-    pub deadline: Option<String>,
-}
-
-/// How messages leave, one of the keys.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TransportSpec {
-    /// Each message as an .eml file in this folder.
-    #[serde(default)]
-    pub directory: Option<String>,
-    #[serde(default)]
-    pub smtp: Option<SmtpSpec>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SmtpSpec {
-    pub host: String,
-    /// 587 with tls required, 465 with tls wrapper.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: u16,
-    #[serde(default)]
-    pub tls: TlsSpec,
-    #[serde(default)]
-    pub username: Option<String>,
-    /// `env:NAME` or `file:PATH`.
-    #[serde(default)]
-    pub password: Option<String>,
-    /// PEM file of a private authority to trust besides the system's.
-    #[serde(default)]
-    pub root_certificate: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TlsSpec {
-    /// STARTTLS, and no mail without it.
-    #[default]
-    Required,
-    /// TLS from the first byte.
-    Wrapper,
-    /// No TLS, for a relay on a loopback address only.
-    PlaintextLoopback,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

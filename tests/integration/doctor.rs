@@ -18,6 +18,7 @@ async fn diagnosed(pipeline: &Path, ahead: SignedDuration, root: &Path) -> Diagn
     let invocation = Invocation {
         environment: [("PATH".to_owned(), String::new())].into(),
         now: Timestamp::now() + ahead,
+        clock: std::sync::Arc::new(Timestamp::now() + ahead),
         random: random.to_le_bytes(),
         cores: 2,
         temporary: PathBuf::from("/nowhere"),

@@ -1,5 +1,7 @@
 //! What several topics need: small pipelines, files, servers.
 
+pub mod clock;
+pub mod cut;
 pub mod figures;
 pub mod gate;
 pub mod machine;

@@ -1,9 +1,14 @@
 //! Mail: the same bytes every time, one recipient at a time, encrypted or not at all, and never twice.
 
 mod delivery;
+mod doubts;
+mod matrix;
 mod message;
+mod notices;
 mod owed;
+mod post;
 mod relay;
+mod retry;
 
 use tieout::pipeline::Mailbox;
 use tieout::report::{File, Rendered};

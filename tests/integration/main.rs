@@ -7,8 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod due;
 mod doctor;
+mod due;
 mod fixtures;
 mod mail;
 mod model;

@@ -1,8 +1,9 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
-mod collected;
 mod at_once;
+mod collected;
 mod damaged;
+mod deliveries;
 mod due;
 mod killed;
 mod mailed;
@@ -12,8 +13,8 @@ mod recomputed;
 mod rendered;
 mod status;
 mod stopped;
-mod verified;
 mod store_faults;
+mod verified;
 
 use std::fs;
 

@@ -10,17 +10,11 @@ use crate::pipeline::{Complete, DueSettings, PERIOD, parse};
 
 /// Without `due.deadline`.
 const PERIOD_DEADLINE: SignedDuration = SignedDuration::from_hours(5 * 24);
-/// Without `delivery.deadline`.
-const MAIL_DEADLINE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Validator<'_> {
     pub(super) fn due(&mut self, spec: &DueSpec) -> DueSettings {
         let deadline = self.duration(&["due", "deadline"], spec.deadline.as_deref());
         DueSettings { deadline: deadline.unwrap_or(PERIOD_DEADLINE) }
-    }
-
-    pub(super) fn mail_deadline(&mut self, written: Option<&str>) -> SignedDuration {
-        self.duration(&["delivery", "deadline"], written).unwrap_or(MAIL_DEADLINE)
     }
 
     /// A duration, when one is written.

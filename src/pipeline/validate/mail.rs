@@ -3,13 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
+
 use super::Validator;
 use crate::pipeline::address::mailbox;
 use crate::pipeline::page::shortened;
+use crate::pipeline::parse;
 use crate::pipeline::spec::{
-    AudienceSpec, DeliverySpec, NumberFormatSpec, ReportSpec, SmtpSpec, TlsSpec, TransportSpec,
+    AudienceSpec, DeliverySpec, NumberFormatSpec, OnUnknownSpec, ReportSpec, SmtpSpec, TlsSpec, TransportSpec,
 };
-use crate::pipeline::{Attachment, Audience, Delivery, Mailbox, NumberFormat, Report, Smtp, Tls, Transport};
+use crate::pipeline::{Attachment, Audience, Delivery, Mailbox, NumberFormat, OnUnknown, Report, Smtp, Tls, Transport};
+
+/// A run that waits longer than this would meet the next one.
+const RETRY_FOR: (SignedDuration, SignedDuration) = (SignedDuration::ZERO, SignedDuration::from_hours(12));
+/// Less would give up on a relay that is restarted, more would mail what nobody waits for any more.
+const DEADLINE: (SignedDuration, SignedDuration) = (SignedDuration::from_hours(1), SignedDuration::from_hours(24 * 90));
 
 impl Validator<'_> {
     pub(super) fn audiences(
@@ -17,11 +25,7 @@ impl Validator<'_> {
         specs: BTreeMap<String, AudienceSpec>,
         delivery: Option<&DeliverySpec>,
     ) -> BTreeMap<String, Audience> {
-        let allowed: Vec<String> = delivery
-            .into_iter()
-            .flat_map(|delivery| &delivery.allow_domains)
-            .map(|domain| domain.to_ascii_lowercase())
-            .collect();
+        let allowed = delivery.map(allowed).unwrap_or_default();
         let mut audiences = BTreeMap::new();
         for (name, spec) in specs {
             self.identifier(&["audiences", &name], &name);
@@ -32,20 +36,22 @@ impl Validator<'_> {
     }
 
     fn recipients(&mut self, audience: &str, written: &[String], allowed: Option<&Vec<String>>) -> Vec<Mailbox> {
+        let path = ["audiences", audience, "recipients"];
+        if written.is_empty() {
+            self.problem(&path, "E614", format!("audience `{audience}` has no recipient")).help =
+                Some("add an address, or remove the report".to_owned());
+        }
+        self.mailboxes(&path, written, allowed)
+    }
+
+    /// A list of people who get mail.
+    fn mailboxes(&mut self, list: &[&str], written: &[String], allowed: Option<&Vec<String>>) -> Vec<Mailbox> {
         let mut recipients: Vec<Mailbox> = Vec::new();
         let mut seen = BTreeSet::new();
-        if written.is_empty() {
-            self.problem(
-                &["audiences", audience, "recipients"],
-                "E614",
-                format!("audience `{audience}` has no recipient"),
-            )
-            .help = Some("add an address, or remove the report".to_owned());
-        }
         for (index, text) in written.iter().enumerate() {
+            let place = format!("`{}[{index}]`", list.join("."));
             let index = index.to_string();
-            let path = ["audiences", audience, "recipients", &index];
-            let place = format!("`audiences.{audience}.recipients[{index}]`");
+            let path: Vec<&str> = list.iter().copied().chain([index.as_str()]).collect();
             let recipient = match mailbox(text) {
                 Ok(recipient) => recipient,
                 Err(why) => {
@@ -110,25 +116,43 @@ impl Validator<'_> {
                     Some("say who sends, to which domains, and how".to_owned());
                 return None;
             }
-            return Some(Delivery {
-                from: Mailbox { name: None, address: "nobody@localhost".to_owned() },
-                reply_to: None,
-                allow_domains: Vec::new(),
-                transport: Transport::Directory(self.directory.join("outbox")),
-                deadline: self.mail_deadline(None),
-            });
+            let from = Mailbox { name: None, address: "nobody@localhost".to_owned() };
+            return Some(Delivery::new(from, Transport::Directory(self.directory.join("outbox"))));
         };
         let from = self.address(&["delivery", "from"], &spec.from);
         let reply_to = spec.reply_to.as_deref().map(|text| self.address(&["delivery", "reply_to"], text));
+        let operators = self.mailboxes(&["delivery", "operators"], &spec.operators, Some(&allowed(&spec)));
+        let retry_for = self.delivery_time("retry_for", spec.retry_for.as_deref(), RETRY_FOR);
+        let deadline = self.delivery_time("deadline", spec.deadline.as_deref(), DEADLINE);
         let transport = self.transport(spec.transport);
-        let deadline = self.mail_deadline(spec.deadline.as_deref());
-        Some(Delivery {
-            from: from?,
-            reply_to: reply_to.flatten(),
-            allow_domains: spec.allow_domains,
-            transport: transport?,
-            deadline,
-        })
+        let mut delivery = Delivery::new(from?, transport?);
+        delivery.reply_to = reply_to.flatten();
+        delivery.allow_domains = spec.allow_domains;
+        delivery.operators = operators;
+        delivery.retry_for = retry_for.unwrap_or(delivery.retry_for);
+        delivery.deadline = deadline.unwrap_or(delivery.deadline);
+        if matches!(spec.on_unknown, OnUnknownSpec::Resend) {
+            delivery.on_unknown = OnUnknown::Resend;
+        }
+        Some(delivery)
+    }
+
+    /// How long something of the delivery may take, within these bounds.
+    fn delivery_time(
+        &mut self,
+        key: &str,
+        text: Option<&str>,
+        (least, most): (SignedDuration, SignedDuration),
+    ) -> Option<SignedDuration> {
+        let text = text?;
+        let none = matches!(text, "0s" | "0m" | "0h").then_some(SignedDuration::ZERO);
+        let duration = none.or_else(|| parse::duration(text)).filter(|duration| (least..=most).contains(duration));
+        if duration.is_none() {
+            let (least, most) = (least.as_mins(), most.as_mins());
+            self.problem(&["delivery", key], "E106", format!("`{text}` is no duration from {least}m to {most}m"))
+                .help = Some("write 10m, 6h or 2d".to_owned());
+        }
+        duration
     }
 
     fn address(&mut self, path: &[&str], text: &str) -> Option<Mailbox> {
@@ -184,6 +208,11 @@ impl Validator<'_> {
             root_certificate: spec.root_certificate.map(|file| self.directory.join(file)),
         })
     }
+}
+
+/// The domains that recipients may have.
+fn allowed(delivery: &DeliverySpec) -> Vec<String> {
+    delivery.allow_domains.iter().map(|domain| domain.to_ascii_lowercase()).collect()
 }
 
 fn is_loopback(host: &str) -> bool {

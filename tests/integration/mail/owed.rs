@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hyper::Method;
-use tieout::mail::{Ledger, LoggedMail, Recipient, Status, logged, owed_since, recipient_hash};
+use tieout::mail::{Ledger, LoggedMail, Recipient, State, logged, owed_since, recipient_hash};
 use tieout::pipeline::Pipeline;
 use tieout::publication::{Commit, Delivery, Head, Log};
 
@@ -27,7 +27,8 @@ impl Desk {
         let pipeline = Pipeline::load(&project.path("pipelines/postings.yaml"), &BTreeMap::default());
         let pipeline = pipeline.unwrap_or_else(|problems| panic!("{problems}"));
         let log = log(&place).await;
-        let ledger = Ledger::new(log.single(), "run", jiff::Timestamp::UNIX_EPOCH).expect("a ledger");
+        let ledger =
+            Ledger::new(log.single(), "run", std::sync::Arc::new(jiff::Timestamp::UNIX_EPOCH)).expect("a ledger");
         Self { place, pipeline, log, ledger }
     }
 
@@ -124,11 +125,12 @@ async fn an_open_mail_is_found_however_many_publications_ago_it_was_owed() {
     assert_eq!(head.entry.record.owed_since, 3);
     let mails = desk.mails(&head).await;
     assert_eq!(open(&mails), [3, 5, 7, 9, 30]);
-    let known = |number: u64| mails.iter().find(|mail| mail.publication == number).expect("in the log").known.clone();
-    assert_eq!((known(3), known(5), known(9), known(30)), (None, None, None, None), "may be sent");
-    assert!(matches!(known(7), Some(Status::InDoubt { .. })), "is not sent again by itself");
-    assert!(matches!(known(11), Some(Status::AlreadyRejected { code: 550, .. })));
-    assert_eq!(known(12), Some(Status::AlreadyAccepted));
+    let state = |number: u64| mails.iter().find(|mail| mail.publication == number).expect("in the log").state.clone();
+    assert!([3, 9, 30].iter().all(|number| matches!(state(*number), Some(State::Open(_)))), "may be sent");
+    assert_eq!(state(5), None, "somebody is at it, or was");
+    assert!(matches!(state(7), Some(State::InDoubt(_))), "is not sent again by itself");
+    assert!(matches!(state(11), Some(State::Rejected { code: 550, .. })));
+    assert!(matches!(state(12), Some(State::Accepted { resent: false, .. })));
 }
 
 #[tokio::test]
@@ -157,7 +159,7 @@ async fn a_doubt_stays_open_until_it_is_resolved() {
     desk.accept(2).await;
     let head = desk.publish().await;
     assert_eq!((head.entry.record.owed_since, open(&desk.mails(&head).await)), (1, vec![1, 3]));
-    desk.ledger.resolve(to(&id(1)), true, "it is there").await.expect("in doubt");
+    desk.ledger.resolve(to(&id(1)), true, super::post::BY_ANN).await.expect("in doubt");
     assert_eq!(open(&desk.mails(&head).await), [3]);
     assert_eq!(desk.publish().await.entry.record.owed_since, 3);
 }

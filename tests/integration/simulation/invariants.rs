@@ -89,7 +89,7 @@ pub async fn of_the_end(world: &Arc<World>, newest: u32) -> u64 {
         }
     }
     written_once(world);
-    let ledger = Ledger::new(log.single(), "inspector", world.now()).expect("a ledger");
+    let ledger = Ledger::new(log.single(), "inspector", Arc::clone(world) as _).expect("a ledger");
     for delivery in entries.iter().flat_map(|entry| &entry.record.deliveries) {
         for address in RECIPIENTS {
             let recipient = tieout::mail::Recipient { delivery_id: &delivery.delivery_id, address };
@@ -105,10 +105,10 @@ fn settled(world: &World, delivery_id: &str, address: &str, state: &State) {
     let copies = accepted.iter().filter(|mail| mail.delivery_id == delivery_id && mail.address == address).count();
     drop(accepted);
     let fits = match state {
-        State::Accepted => copies == 1,
-        State::Rejected { .. } => copies == 0,
-        State::InDoubt { .. } => copies <= 1,
-        State::Open { .. } => false,
+        State::Accepted { .. } => copies == 1,
+        State::Rejected { .. } | State::Expired { .. } => copies == 0,
+        State::InDoubt(_) => copies <= 1,
+        State::Open(_) => false,
     };
     if !fits {
         world.violated(format!("{delivery_id} to {address} is {state:?}, and the relay has {copies} copies"));

@@ -72,7 +72,8 @@ pub async fn run(
     random.iter_mut().for_each(|byte| *byte = u8::try_from(world.below(256)).expect("a byte"));
     let invocation = Invocation {
         environment: BTreeMap::new(),
-        now: world.now(),
+        now: world.time(),
+        clock: Arc::clone(world) as _,
         random,
         cores: 1,
         temporary: "/nowhere".into(),

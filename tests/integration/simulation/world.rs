@@ -11,6 +11,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
+use tieout::clock::Clock;
+
 use super::relay::Accepted;
 
 /// What happened over how many histories: shows that a simulation has tried anything.
@@ -73,6 +75,12 @@ pub struct World {
     pub troubled: Mutex<bool>,
 }
 
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        self.time()
+    }
+}
+
 impl World {
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self {
@@ -106,7 +114,7 @@ impl World {
     }
 
     /// The time of day in this world.
-    pub fn now(&self) -> Timestamp {
+    pub fn time(&self) -> Timestamp {
         let start: Timestamp = "2026-11-02T06:00:00Z".parse().expect("an instant");
         start + self.began.elapsed()
     }
