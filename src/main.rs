@@ -85,7 +85,7 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
             Ok((print(&runs, json), runs.exit()))
         }
         Verb::Deliveries(args) => {
-            deliveries::deliveries(args, invocation).await.map(|answer| (print(&answer, json), answer.exit()))
+            Box::pin(deliveries::deliveries(args, invocation)).await.map(|answer| (print(&answer, json), answer.exit()))
         }
         Verb::Demo(args) => demo::demo(args, invocation).await.map(|outcome| (print(&outcome, json), outcome.exit())),
         Verb::Validate(args) => done(print(&validate::validate(args, invocation).await?, json)),

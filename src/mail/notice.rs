@@ -1,8 +1,7 @@
 //! Words in a notice to the operators: whatever a finding, a relay or an error says becomes one harmless line.
 
-use sha2::{Digest, Sha256};
-
 use crate::pipeline::{Pipeline, Text, Transport};
+use crate::warehouse::output::sha256_hex;
 
 /// What replaces a secret.
 const REDACTED: &str = "[secret]";
@@ -36,8 +35,7 @@ pub fn gist(text: &str) -> String {
 /// The first 12 hex digits of a SHA-256.
 #[must_use]
 pub fn short_hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(text.as_bytes()).chars().take(12).collect()
 }
 
 fn secrets(pipeline: &Pipeline) -> impl Iterator<Item = &str> {

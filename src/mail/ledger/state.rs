@@ -180,17 +180,18 @@ impl Ledger {
 
     async fn told(&self, folder: &Path, names: &BTreeSet<String>) -> Result<Told, LedgerError> {
         let names = Names(names);
-        let resend = names.newest("resend").unwrap_or(0);
-        let start = names.newest("again").unwrap_or(0).max(resend);
+        // What came before a person wanted a new copy does not count.
+        let fresh = names.newest("resend").unwrap_or(0);
+        let start = names.newest("again").unwrap_or(0).max(fresh);
         let next = names.next();
         // A confirmation settles it, of whichever attempt.
-        if names.of("ok").any(|attempt| attempt >= resend) {
-            let resent = !self.doubts(folder, &names, resend).await?.is_empty();
+        if names.of("ok").any(|attempt| attempt >= fresh) {
+            let resent = !self.doubts(folder, &names, fresh).await?.is_empty();
             return Ok(Ok(State::Accepted { resent, next }));
         }
         let asked = match start {
             0 => None,
-            _ if start == resend => Some(self.record(folder, "resend", start).await?.at),
+            _ if start == fresh => Some(self.record(folder, "resend", start).await?.at),
             _ => Some(self.record(folder, "again", start).await?.at),
         };
         let Some(last) = names.newest("claim").filter(|last| *last >= start) else {

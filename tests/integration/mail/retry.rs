@@ -144,7 +144,7 @@ async fn a_stop_signal_ends_the_waiting() {
         stop.store(true, Ordering::SeqCst);
     };
     let ended = async { tokio::join!(running, signal) };
-    let (report, ()) = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it ends");
+    let (report, ()) = tokio::time::timeout(Duration::from_secs(20), Box::pin(ended)).await.expect("it ends");
     let report = report.expect("a ledger");
     assert!(matches!(report.delivered[0].status, Status::Deferred { .. }), "{report}");
     assert_eq!(report.exit(), Exit::DeliveryIncomplete);
