@@ -8,6 +8,7 @@ pub mod controls;
 pub mod error;
 pub mod mail;
 pub mod models;
+pub mod number;
 pub mod pipeline;
 pub mod problem;
 pub mod publication;
