@@ -10,6 +10,7 @@ pub mod error;
 pub mod fault;
 pub mod mail;
 pub mod models;
+pub mod number;
 pub mod pipeline;
 pub mod problem;
 pub mod publication;

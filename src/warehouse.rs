@@ -10,6 +10,7 @@ mod execute;
 pub(crate) mod functions;
 pub mod inputs;
 mod keys;
+mod local_time;
 pub mod lookup;
 pub mod marts;
 pub mod output;

@@ -112,7 +112,7 @@ select
     list_amount - discount - platform_discount as original_amount,
     coalesce(currency, 'none') as original_currency,
     fx_rate,
-    'rated' as cost_basis,
+    case when cost_rate is null then 'missing' else 'rated' end as cost_basis,
     suspense_reason,
     case when cost_rate is null then 0 else quantity end as costed_units,
     tax as original_tax

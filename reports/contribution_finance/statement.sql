@@ -89,10 +89,10 @@ lines as (
 select
     kind as kind,
     line as line,
-    cast(sum(case when part = 'channels' then amount else 0 end) as decimal(24, 2)) as channels,
-    cast(sum(case when part = 'shared' then amount else 0 end) as decimal(24, 2)) as shared,
-    cast(sum(case when part = 'suspense' then amount else 0 end) as decimal(24, 2)) as suspense,
-    cast(sum(amount) as decimal(24, 2)) as company
+    cast(sum(case when part = 'channels' then amount else 0 end) as decimal(24, 4)) as channels,
+    cast(sum(case when part = 'shared' then amount else 0 end) as decimal(24, 4)) as shared,
+    cast(sum(case when part = 'suspense' then amount else 0 end) as decimal(24, 4)) as suspense,
+    cast(sum(amount) as decimal(24, 4)) as company
 from lines
 group by
     position,

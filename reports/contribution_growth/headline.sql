@@ -1,5 +1,6 @@
 -- One row: orders of the period with everything that happened to them since (cohort basis), reporting currency.
--- mer = net revenue / all marketing, shared and unmapped included. Maturity: days since the month ended.
+-- mer = net revenue / all marketing, shared and unmapped included. Maturity: days since the period ended. The return rate is
+-- null when no refunds are read at all.
 with totals as (
     select
         cast(sum(net_revenue) as decimal(24, 4)) as net_revenue,
@@ -20,20 +21,47 @@ with totals as (
     from channel_contribution_monthly
     where period = $period
         and basis = 'cohort'
+),
+
+uncosted as (
+    select
+        cast(coalesce(sum(cast(units as decimal(20, 0))), 0) as decimal(20, 0)) as units,
+        cast(coalesce(sum(gross_sales + discounts + platform_discounts), 0) as decimal(24, 4)) as sales
+    from contribution_ledger
+    where stream = 'order_lines'
+        and cost_basis = 'missing'
+        and fx_rate is not null
+        and booked_on >= $period_first_day
+        and booked_on < $period_end_day
+),
+
+refunds as (
+    select count(*) > 0 as are_read
+    from reconciliation
+    where stream = 'refunds'
+        and identity = 'conservation'
 )
 
 select
-    cast(net_revenue as decimal(24, 2)) as net_revenue,
-    cast(contribution_2 as decimal(24, 2)) as contribution_2,
-    cast(contribution_3 as decimal(24, 2)) as contribution_3,
-    cast(marketing as decimal(24, 2)) as marketing,
-    cast(not_mapped as decimal(24, 2)) as not_mapped,
-    orders as orders,
-    cast(cast(net_revenue as decimal(28, 8)) / nullif(case when marketing < 0 then -marketing else 0 end, 0) as decimal(18, 4)) as mer,
-    cast(cast(-returned as decimal(28, 8)) / nullif(sold, 0) as decimal(18, 4)) as return_rate,
-    greatest(
-        cast(cast($as_of as date) as integer)
-        - cast(cast(cast($period || '-01' as date) + interval '1 month' as date) as integer),
-        0
-    ) as maturity_days
+    totals.net_revenue as net_revenue,
+    totals.contribution_2 as contribution_2,
+    totals.contribution_3 as contribution_3,
+    totals.marketing as marketing,
+    totals.not_mapped as not_mapped,
+    uncosted.units <> 0 as has_uncosted,
+    uncosted.units as uncosted_units,
+    uncosted.sales as uncosted_sales,
+    cast(cast(uncosted.sales as decimal(28, 8)) / nullif(totals.sold, 0) as decimal(18, 4)) as uncosted_share,
+    totals.orders as orders,
+    cast(
+        cast(totals.net_revenue as decimal(28, 8)) / nullif(case when totals.marketing < 0 then -totals.marketing else 0 end, 0)
+        as decimal(18, 4)
+    ) as mer,
+    cast(
+        case when refunds.are_read then cast(-totals.returned as decimal(28, 8)) / nullif(totals.sold, 0) end
+        as decimal(18, 4)
+    ) as return_rate,
+    greatest(cast($as_of_day - $period_end_day as bigint), 0) as maturity_days
 from totals
+cross join uncosted
+cross join refunds

@@ -4,7 +4,7 @@ select
     owner as owner,
     count(*) as items,
     max(age_days) as oldest_days,
-    cast(sum(amount) as decimal(24, 2)) as amount
+    cast(sum(amount) as decimal(24, 4)) as amount
 from suspense_items
 where period = $period
     and stream = 'spend'

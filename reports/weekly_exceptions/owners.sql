@@ -2,7 +2,7 @@
 select
     owner as owner,
     count(*) as items,
-    cast(sum(at_risk) as decimal(24, 2)) as at_risk,
+    cast(sum(at_risk) as decimal(24, 4)) as at_risk,
     max(weeks) as weeks
 from exceptions
 where period = $period

@@ -13,7 +13,7 @@ select
     cast(null as decimal(24,4)) as amount,
     concat(
         'rows later than the as-of, which do not count yet: ',
-        string_agg(concat(cast(later.row_count as varchar), ' ', later.stream), ', ' order by later.stream)
+        string_agg(concat(cast(later.row_count as varchar), ' ', replace(later.stream, '_', ' ')), ', ' order by later.stream)
     ) as detail
 from later
 having count(*) > 0

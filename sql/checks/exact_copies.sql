@@ -13,7 +13,7 @@ select
     cast(null as decimal(24,4)) as amount,
     concat(
         'exact copies that count once: ',
-        string_agg(concat(cast(copies.row_count as varchar), ' ', copies.stream), ', ' order by copies.stream)
+        string_agg(concat(cast(copies.row_count as varchar), ' ', replace(copies.stream, '_', ' ')), ', ' order by copies.stream)
     ) as detail
 from copies
 having count(*) > 0

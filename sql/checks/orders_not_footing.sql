@@ -14,10 +14,10 @@ with totals as (
 
 select
     'orders' as stream,
-    reconciliation.right_amount as amount,
+    case when reconciliation.currency = $currency then reconciliation.right_amount end as amount,
     concat(
-        'order totals differ from their parts by ', cast(cast(reconciliation.right_amount as decimal(24,2)) as varchar), ' of ',
-        cast(cast(totals.order_total as decimal(24,2)) as varchar), ' ', reconciliation.currency
+        'order totals differ from their parts by ', money_text(reconciliation.right_amount), ' of ',
+        money_text(totals.order_total), ' ', reconciliation.currency
     ) as detail,
     case
         when abs(reconciliation.right_amount) > cast($footing_share_block as decimal(9,6)) * abs(totals.order_total)

@@ -1,12 +1,21 @@
--- Money in quarantine, per stream and currency, as a share of the source. Warns, then blocks; it blocks only when the
--- money itself, at the latest rate, is above the materiality.
+-- Money in quarantine, per stream and currency, as a share of the source. Order lines have no currency of their own: of
+-- them only the share is told. Warns, then blocks; it blocks only when the money itself, at the latest rate, is above the
+-- materiality.
 select
     reconciliation.stream as stream,
-    reconciliation.quarantined as amount,
+    case when reconciliation.currency = $currency then reconciliation.quarantined end as amount,
     concat(
-        cast(cast(reconciliation.quarantined as decimal(24,2)) as varchar), ' of ', cast(cast(reconciliation.left_amount as decimal(24,2)) as varchar), ' ',
-        case when reconciliation.currency = 'all' then '' else concat(reconciliation.currency, ' ') end, 'of ',
-        reconciliation.stream, ' in quarantine'
+        case
+            when reconciliation.currency = 'all'
+                then concat(
+                    money_text(cast(cast(reconciliation.quarantined as decimal(24,4)) * cast(100 as decimal(3,0)) / nullif(cast(reconciliation.left_amount as decimal(24,4)), 0.0000) as decimal(18,4))),
+                    ' % of the money of '
+                )
+            else concat(
+                money_text(reconciliation.quarantined), ' of ', money_text(reconciliation.left_amount), ' ', reconciliation.currency, ' of '
+            )
+        end,
+        replace(reconciliation.stream, '_', ' '), ' in quarantine'
     ) as detail,
     case
         when abs(reconciliation.quarantined) > cast($quarantine_share_block as decimal(9,6)) * abs(reconciliation.left_amount)

@@ -1,9 +1,11 @@
 -- Every identity that does not hold. Blocks: a figure that does not tie out is not sent.
 select
     reconciliation.stream as stream,
-    reconciliation.difference as amount,
+    case
+        when reconciliation.measure = 'amount' and reconciliation.currency = $currency then reconciliation.difference
+    end as amount,
     concat(
-        reconciliation.identity, ' of ', reconciliation.stream, ' (', reconciliation.measure, ', ', reconciliation.currency, '): ',
+        replace(reconciliation.identity, '_', ' '), ' of ', replace(reconciliation.stream, '_', ' '), ' (', reconciliation.measure, ', ', reconciliation.currency, '): ',
         cast(reconciliation.left_amount as varchar), ' on one side, ', cast(reconciliation.right_amount as varchar), ' on the other'
     ) as detail
 from reconciliation

@@ -14,8 +14,10 @@ with streams as (
 select
     streams.stream as stream,
     streams.in_suspense as amount,
-    concat(cast(cast(streams.in_suspense as decimal(24,2)) as varchar), ' of ', cast(cast(streams.stream_amount as decimal(24,2)) as varchar), ' ', $currency, ' of ', streams.stream, ' in suspense')
-        as detail,
+    concat(
+        money_text(streams.in_suspense), ' of ', money_text(streams.stream_amount), ' ', $currency, ' of ',
+        replace(streams.stream, '_', ' '), ' of ', $period, ' in suspense, whichever their sign'
+    ) as detail,
     case
         when streams.in_suspense > cast($suspense_share_block as decimal(9,6)) * streams.stream_amount
             and streams.in_suspense > $materiality

@@ -2,7 +2,7 @@
 select
     suspense_items.stream as stream,
     cast(sum(suspense_items.amount) as decimal(24,4)) as amount,
-    concat(cast(count(*) as varchar), ' ', suspense_items.stream, ' of an unknown kind, first: ', min(suspense_items.source_key)) as detail
+    concat(cast(count(*) as varchar), ' ', replace(suspense_items.stream, '_', ' '), ' of an unknown kind, first: ', min(suspense_items.source_key)) as detail
 from suspense_items
 where suspense_items.reason = 'unknown_kind'
 group by suspense_items.stream

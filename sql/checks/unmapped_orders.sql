@@ -5,7 +5,7 @@ select
     int_streams_in_period.amount as amount,
     concat(
         cast(int_streams_in_period.row_count as varchar), ' of ', cast(int_streams_in_period.stream_rows as varchar),
-        ' rows of order lines have no channel: ', cast(cast(int_streams_in_period.amount as decimal(24,2)) as varchar), ' of ', cast(cast(int_streams_in_period.stream_amount as decimal(24,2)) as varchar),
+        ' rows of order lines have no channel: ', money_text(int_streams_in_period.amount), ' of ', money_text(int_streams_in_period.stream_amount),
         ' ', $currency
     ) as detail,
     case

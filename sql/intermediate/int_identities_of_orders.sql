@@ -16,7 +16,7 @@ with order_totals as (
 parts as (
     select
         int_ledger_totalled.currency as currency,
-        sum(int_ledger_totalled.amount + int_ledger_totalled.tax) as parts_total,
+        sum(int_ledger_totalled.amount + int_ledger_totalled.tax - int_ledger_totalled.unstated_total) as parts_total,
         sum(case when int_ledger_totalled.in_suspense then int_ledger_totalled.footing_difference else 0.0000 end)
             as footing_difference
     from int_ledger_totalled
@@ -39,7 +39,7 @@ spend_days as (
     group by int_spend_controlled.currency
 )
 
--- Order totals - (lines + shipping + tax) = the differences that are in suspense.
+-- Order totals - (lines + shipping + tax) = the differences that are in suspense. Orders that state no total have no part in it.
 select
     'order_foots' as identity,
     'orders' as stream,

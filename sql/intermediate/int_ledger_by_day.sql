@@ -51,6 +51,7 @@ select
     cast(coalesce(streams.footing_difference, 0.0000) as decimal(24,4)) as footing_difference,
     cast(coalesce(streams.fx_difference, 0.0000) as decimal(24,4)) as fx_difference,
     cast(coalesce(streams.original_difference, 0.00) as decimal(24,4)) as original_difference,
+    cast(coalesce(streams.original_unstated, 0.00) as decimal(24,4)) as original_unstated,
     cast(coalesce(streams.original_tax, 0.00) as decimal(24,4)) as original_tax,
     cast(coalesce(streams.original_credit, 0.00) as decimal(24,4)) as original_credit,
     cast(streams.original_amount as decimal(24,4)) as original_amount

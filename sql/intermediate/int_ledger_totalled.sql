@@ -12,6 +12,7 @@ select
     cast(sum(int_ledger_by_day.original_tax) as decimal(24,4)) as tax,
     cast(sum(int_ledger_by_day.original_credit) as decimal(24,4)) as credit,
     cast(sum(int_ledger_by_day.original_difference) as decimal(24,4)) as footing_difference,
+    cast(sum(int_ledger_by_day.original_unstated) as decimal(24,4)) as unstated_total,
     cast(sum(cast(
         int_ledger_by_day.gross_sales
         + int_ledger_by_day.discounts

@@ -14,6 +14,7 @@ select
     sum(int_orders_posted.tax) as tax,
     sum(int_orders_posted.footing_difference) as footing_difference,
     sum(int_orders_posted.original_difference) as original_difference,
+    sum(int_orders_posted.original_unstated) as original_unstated,
     sum(int_orders_posted.original_tax) as original_tax,
     sum(int_orders_posted.original_amount) as original_amount
 from int_orders_posted

@@ -1,6 +1,6 @@
 -- One row per refund of a known order, on the line of its kind.
 -- Currency: reporting currency at the rate of the order's day; what the refund's day makes of it is `fx_difference`.
--- Left out: refunds without an order or line (`int_refunds_unmatched`).
+-- Left out: refunds without an order or line (`int_ledger_unmatched`).
 with judged as (
     select
         int_refunds_matched.*,

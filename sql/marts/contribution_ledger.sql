@@ -80,7 +80,7 @@ select
     int_order_lines_posted.original_amount as original_amount,
     int_order_lines_posted.original_currency as original_currency,
     int_order_lines_posted.fx_rate as fx_rate,
-    'rated' as cost_basis,
+    case when int_order_lines_posted.costed_units = int_order_lines_posted.units then 'rated' else 'missing' end as cost_basis,
     int_order_lines_posted.suspense_reason as suspense_reason
 from int_order_lines_posted
 union all

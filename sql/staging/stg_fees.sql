@@ -1,6 +1,6 @@
 -- One row per fee. Positive amounts are costs, negative ones money in.
 -- Currency: the fee's own.
--- Left out: fees at or after the as-of (`int_rows_after_as_of` counts them).
+-- Left out: fees at or after the as-of (`int_fees_counted` counts them).
 select
     fees.fee_id as fee_id,
     local_day(fees.event_at) as charged_on,

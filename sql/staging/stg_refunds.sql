@@ -1,6 +1,6 @@
 -- One row per refund. Amounts are positive and without tax.
 -- Currency: the refund's own.
--- Left out: refunds at or after the as-of (`int_rows_after_as_of` counts them).
+-- Left out: refunds at or after the as-of (`int_refunds_counted` counts them).
 select
     refunds.refund_id as refund_id,
     refunds.order_id as order_id,

@@ -1,6 +1,6 @@
 -- One row per shipment cost.
 -- Currency: the carrier's or node's own.
--- Left out: shipments at or after the as-of (`int_rows_after_as_of` counts them).
+-- Left out: shipments at or after the as-of (`int_shipments_counted` counts them).
 select
     shipments.shipment_id as shipment_id,
     shipments.order_id as order_id,

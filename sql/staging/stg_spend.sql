@@ -1,6 +1,6 @@
 -- One row per day, platform, account and campaign. The day is the platform's own and is taken as it is.
 -- Currency: the account's.
--- Left out: days that the as-of does not include (`int_rows_after_as_of` counts them).
+-- Left out: days that the as-of does not include (`int_spend_counted` counts them).
 select
     concat_ws('|', cast(spend.spend_date as varchar), spend.platform, spend.account_id, spend.campaign_id) as spend_key,
     spend.spend_date as spent_on,

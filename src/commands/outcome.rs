@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::checks::Finding;
 use crate::commands::due::Incomplete;
 use crate::error::{Exit, Failure};
+use crate::number;
 use crate::pipeline::Severity;
 
 /// How a run ended.
@@ -107,14 +108,14 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ending {
-            Ending::Published => writeln!(
-                f,
-                "published {} {} (publication {}, revision {})",
-                self.pipeline,
-                self.period,
-                self.publication.unwrap_or_default(),
-                self.revision.unwrap_or_default()
-            )?,
+            Ending::Published => {
+                let publication = self.publication.unwrap_or_default();
+                write!(f, "published {} {} (publication {publication}, ", self.pipeline, self.period)?;
+                match self.revision {
+                    Some(revision) => writeln!(f, "revision {revision})")?,
+                    None => writeln!(f, "no row of a table is of {})", self.period)?,
+                }
+            }
             Ending::NothingDue => {
                 writeln!(f, "nothing due: {} {} is published from the same inputs", self.pipeline, self.period)?;
             }
@@ -130,12 +131,12 @@ impl fmt::Display for Outcome {
             writeln!(f, "  for `{source}`: {why}")?;
         }
         for table in &self.tables {
-            writeln!(f, "  {:<34} {:>10} rows {:>4} files", table.table, table.rows, table.files)?;
+            writeln!(f, "  {:<34} {:>10} rows {:>10}", table.table, table.rows, counted(table.files, "file"))?;
         }
         for finding in &self.findings {
             write!(f, "  [{}] {}: {}", severity(finding.severity), finding.check, finding.detail)?;
             if let Some(amount) = &finding.amount {
-                write!(f, ", amount {amount}")?;
+                write!(f, ", amount {}", number::money(amount))?;
             }
             writeln!(f, " ({})", finding.owner)?;
         }
@@ -151,6 +152,11 @@ impl fmt::Display for Outcome {
         }
         Ok(())
     }
+}
+
+/// `1 file`, `2 files`.
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn severity(severity: Severity) -> &'static str {

@@ -9,6 +9,7 @@ use crate::commands::due::{Due, DueState, Incomplete, due, moment};
 use crate::commands::fingerprint::fingerprint;
 use crate::commands::inputs::pin;
 use crate::commands::invocation::Invocation;
+use crate::commands::outcome::counted;
 use crate::commands::project::Project;
 use crate::error::Failure;
 use crate::publication::Log;
@@ -171,14 +172,17 @@ impl Plan {
             let rows = source.rows.map_or_else(|| "?".to_owned(), |rows| rows.to_string());
             writeln!(
                 f,
-                "  {:<20} {:>4} files {:>12} bytes {:>10} rows",
-                source.source, source.files, source.bytes, rows
+                "  {:<20} {:>10} {:>12} bytes {:>10} rows",
+                source.source,
+                counted(source.files, "file"),
+                source.bytes,
+                rows
             )?;
             if !source.extra_columns.is_empty() {
                 writeln!(f, "    not in the contract: {}", source.extra_columns.join(", "))?;
             }
         }
-        writeln!(f, "builds {} intakes: {}", self.intakes.len(), self.intakes.join(" "))
+        writeln!(f, "builds {}: {}", counted(self.intakes.len(), "intake"), self.intakes.join(" "))
     }
 }
 

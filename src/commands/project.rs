@@ -10,7 +10,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use crate::models::{ModelGraph, Query};
 use crate::pipeline::environment::Environment;
 use crate::pipeline::{Pipeline, Relation};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Place, Problem, Problems};
 use crate::report::{LoadedReport, Texts};
 use crate::warehouse::bindings::{Moment, bindings};
 use crate::warehouse::compile::{Compiled, compile, compile_query};
@@ -117,10 +117,27 @@ fn unpublished_tables(pipeline: &Pipeline, query: &Query) -> Vec<Problem> {
     unpublished
         .map(|table| {
             Problem::new("E120", format!("a report reads `{table}`, which is not published"))
-                .at(crate::problem::Place::file(&query.file))
+                .at(Place::file(&query.file))
                 .help("reports read marts only; declare the table under `models.marts`")
         })
         .collect()
+}
+
+/// Where the pipeline file declares a control total. The file was read before; a second look that fails names the file.
+fn control_place(pipeline: &Pipeline, name: &str) -> Place {
+    let text = std::fs::read_to_string(&pipeline.file).unwrap_or_default();
+    let declared = |line: &str| {
+        let key = line.trim_start().trim_start_matches(['"', '\'']);
+        key.strip_prefix(name).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+    };
+    let mut lines = text.lines().enumerate().skip_while(|(_, line)| !line.starts_with("control_totals"));
+    match lines.find(|(_, line)| declared(line)) {
+        Some((at, line)) => {
+            let indent = line.chars().take_while(|char| char.is_whitespace()).count();
+            Place::within(&pipeline.file, &text, at + 1, indent + 1)
+        }
+        None => Place::file(&pipeline.file),
+    }
 }
 
 /// Columns that control totals name and no source or mart has.
@@ -133,7 +150,7 @@ fn control_columns(pipeline: &Pipeline) -> Vec<Problem> {
                 Relation::Table(name) => (name, pipeline.models.marts.get(name).map(|mart| &mart.columns)),
             };
             let Some(columns) = columns else { continue };
-            let at = |problem: Problem| problem.at(crate::problem::Place::file(&pipeline.file));
+            let at = |problem: Problem| problem.at(control_place(pipeline, &control.name));
             match crate::controls::Sum::parse(&side.sum) {
                 Err(error) => {
                     problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name))));

@@ -149,7 +149,10 @@ impl Publishing<'_> {
         self.put_records(product, &owed).await?;
         entry.owe(mailed, owed.into_iter().map(|owed| owed.delivery).collect());
         lease.check().await?;
-        match self.commit(entry).await? {
+        let committed = self.commit(entry).await?;
+        // What is left to do may be done by any number of runs at once.
+        self.invocation.stopping.give_back().await;
+        match committed {
             Commit::Committed(head) => self.finish(Ending::Published, &head, product).await,
             // Somebody who was taken for dead had the same inputs: then it is done.
             Commit::Lost(head) if head.entry.record.fingerprint == fingerprint.whole => {

@@ -1,6 +1,7 @@
 //! `query`: SQL over the published tables.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
@@ -36,7 +37,13 @@ pub async fn query(args: &QueryArgs, output: OutputFormat, invocation: &Invocati
     let query = Query::parse(Path::new("query"), &args.sql).map_err(Problems::from)?;
     let plan = plan(&session, &query, &Bindings::new()).await.map_err(Problems::from)?;
     let failed = |error: datafusion::error::DataFusionError| Failure::new(Exit::Definition, error);
-    let rows = DataFrame::new(session.state(), plan).collect().await.map_err(failed)?;
+    let frame = DataFrame::new(session.state(), plan);
+    let schema = Arc::new(frame.schema().as_arrow().clone());
+    let mut rows = frame.collect().await.map_err(failed)?;
+    if rows.is_empty() {
+        // What found nothing still has columns, which are printed.
+        rows.push(RecordBatch::new_empty(schema));
+    }
     printed(&rows, output).map_err(|error| Failure::new(Exit::Internal, error))
 }
 

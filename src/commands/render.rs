@@ -46,7 +46,8 @@ pub struct RenderedReport {
 struct Shown {
     publication: Publication,
     moment: Moment,
-    remarks: Remarks,
+    /// None when no run has said anything.
+    remarks: Option<Remarks>,
     /// Why no report of this publication is what was mailed.
     preview: Option<String>,
 }
@@ -101,14 +102,14 @@ async fn shown(project: &Project, args: &RenderArgs, log: &Log, current: Publica
     let Some(publication) = found else {
         let moment = Moment { period, as_of: record.as_of };
         let preview = Some(format!("no publication was made for {period}"));
-        return Ok(Shown { publication: current, moment, remarks: Remarks::none(), preview });
+        return Ok(Shown { publication: current, moment, remarks: None, preview });
     };
     let record = &publication.head().entry.record;
     let moment = Moment { period, as_of: record.as_of };
     let (remarks, preview) = match remarks(log, publication.seq(), record).await? {
-        None => (Remarks::none(), Some("its findings were not kept".to_owned())),
-        Some(remarks) if record.config_sha256 == config(project) => (remarks, None),
-        Some(remarks) => (remarks, Some("the pipeline file has changed since".to_owned())),
+        None => (None, Some("its findings were not kept".to_owned())),
+        remarks if record.config_sha256 == config(project) => (remarks, None),
+        remarks => (remarks, Some("the pipeline file has changed since".to_owned())),
     };
     Ok(Shown { publication, moment, remarks, preview })
 }
@@ -142,8 +143,12 @@ impl Shown {
         // What a run that owed these figures would call them.
         let revision = last.map_or(1, |last| if same_figures { last.revision } else { last.revision + 1 });
         let preview = self.preview.clone().or_else(|| self.differs(project, name, last, same_figures));
-        let (remarks, moment, publication) = (&self.remarks, self.moment, self.publication.seq());
-        let mut texts = fill(&report.loaded, &Said { project, moment, remarks, publication }.facts(revision), tables)?;
+        let (moment, publication) = (self.moment, self.publication.seq());
+        let remarks = &self.remarks.clone().unwrap_or_else(Remarks::none);
+        let mut facts = Said { project, moment, remarks, publication }.facts(revision);
+        facts.preview = preview.clone().unwrap_or_default();
+        facts.findings_known = self.remarks.is_some();
+        let mut texts = fill(&report.loaded, &facts, tables)?;
         if preview.is_some() {
             texts.subject = format!("PREVIEW: {}", texts.subject);
         }

@@ -1,6 +1,6 @@
 //! Reports of one period: their queries asked, their templates filled, their messages built.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datafusion::prelude::{DataFrame, SessionContext};
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use crate::commands::project::{Project, ProjectReport};
 use crate::controls::{Amount, Comparison};
 use crate::error::{Exit, Failure};
 use crate::mail;
+use crate::number;
 use crate::pipeline::Pipeline;
 use crate::report::{self, Facts, Placed, Rendered, Table};
 use crate::warehouse::bindings::{Bindings, Moment};
@@ -74,7 +75,7 @@ impl Remarks {
     #[must_use]
     pub fn none() -> Self {
         let absent = || report::format::ABSENT.to_owned();
-        let placed = Placed { rows_in: absent(), rows_placed: absent(), lost: absent() };
+        let placed = Placed { rows_in: absent(), rows_placed: absent(), ..Placed::default() };
         Self { findings: Vec::new(), placed, absent: Vec::new() }
     }
 }
@@ -96,12 +97,14 @@ impl Said<'_> {
             pipeline: pipeline.name.clone(),
             description: pipeline.description.clone(),
             period: self.moment.period.to_string(),
-            as_of: report::format::timestamp(self.moment.as_of),
+            as_of: report::format::as_of(self.moment.as_of, &pipeline.calendar.zone, &pipeline.calendar.zone_name),
             currency: pipeline.currency.clone(),
             revision,
             replaces: revision > 1,
             publication: self.publication,
             owner: pipeline.owner.clone(),
+            preview: String::new(),
+            findings_known: true,
             findings: self.remarks.findings.iter().map(printed).collect(),
             placed: self.remarks.placed.clone(),
             absent_streams: self.remarks.absent.clone(),
@@ -114,38 +117,41 @@ fn printed(finding: &Finding) -> report::Finding {
         check: finding.check.clone(),
         severity: finding.severity,
         message: finding.detail.clone(),
-        amount: finding.amount.clone().unwrap_or_else(|| report::format::ABSENT.to_owned()),
+        amount: finding.amount.as_deref().map_or_else(|| report::format::ABSENT.to_owned(), number::money),
         owner: finding.owner.clone(),
     }
 }
 
-/// Control totals that count rows say how many came in and how many have a place; the others say what is lost.
+/// Control totals that count rows say how many came in and how many are accounted for. Every one that differs is named:
+/// what is lost in one currency or unit is not made up for in another.
 fn placed(pipeline: &Pipeline, comparisons: &[Comparison]) -> Placed {
-    let counts = |name: &str| {
-        let control = pipeline.control_totals.iter().find(|control| control.name == name);
-        control.is_some_and(|control| control.left.sum.trim() == "1")
+    let counting: BTreeSet<&str> = pipeline
+        .control_totals
+        .iter()
+        .filter(|control| control.left.sum.trim() == "1")
+        .map(|control| control.name.as_str())
+        .collect();
+    let rows = |side: fn(&Comparison) -> Amount| {
+        let counts = comparisons.iter().filter(|comparison| counting.contains(comparison.control.as_str()));
+        let total = counts.map(side).try_fold(Amount::default(), Amount::checked_add);
+        total.map_or_else(|| "more than can be written".to_owned(), |total| grouped(&total.to_string()))
     };
-    let total = |amounts: Vec<Amount>| {
-        amounts
-            .into_iter()
-            .try_fold(Amount::default(), Amount::checked_add)
-            .map_or_else(|| "n/a".to_owned(), |total| total.to_string())
-    };
-    let rows = || comparisons.iter().filter(|comparison| counts(&comparison.control));
-    let money = comparisons.iter().filter(|comparison| !counts(&comparison.control));
-    let lost = money.map(|comparison| comparison.left.checked_sub(comparison.right).unwrap_or_default());
-    if rows().next().is_none() {
-        return Remarks::none().placed;
-    }
+    let differing = comparisons.iter().filter(|comparison| !comparison.holds());
     Placed {
-        rows_in: grouped(&total(rows().map(|comparison| comparison.left).collect())),
-        rows_placed: grouped(&total(rows().map(|comparison| comparison.right).collect())),
-        lost: lost_text(&total(lost.collect())),
+        asked: !counting.is_empty(),
+        rows_in: rows(|comparison| comparison.left),
+        rows_placed: rows(|comparison| comparison.right),
+        tied: comparisons.iter().all(Comparison::holds),
+        lost: differing.map(lost).collect(),
     }
 }
 
-fn lost_text(total: &str) -> String {
-    if total == "0" { "0.00".to_owned() } else { total.to_owned() }
+/// A control total that differs, and by how much.
+fn lost(comparison: &Comparison) -> String {
+    let name = std::iter::once(&comparison.control).chain(&comparison.group).map(String::as_str).collect::<Vec<_>>();
+    let difference = comparison.left.checked_sub(comparison.right);
+    let difference = difference.map_or_else(|| "more than can be written".to_owned(), |lost| lost.to_string());
+    format!("{} {difference}", name.join(" "))
 }
 
 /// Whole numbers with their thousands apart.
@@ -153,7 +159,7 @@ fn grouped(digits: &str) -> String {
     let Some(whole) = digits.split('.').next().filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit())) else {
         return digits.to_owned();
     };
-    report::format::group(whole)
+    number::group(whole)
 }
 
 /// Optional sources that had no file.
@@ -182,10 +188,12 @@ pub fn messages(
 ) -> Result<Vec<Message>, Failure> {
     let delivery = &pipeline.delivery;
     let audience = pipeline.reports.get(report).and_then(|report| pipeline.audiences.get(&report.audience));
+    // Two deployments may name their pipelines alike and write to the same person: their messages are not the same.
+    let message_id = format!("{} {delivery_id}", pipeline.storage.outputs);
     let recipients = audience.map(|audience| audience.recipients.as_slice()).unwrap_or_default();
     let mut messages = Vec::new();
     for recipient in recipients {
-        let bytes = mail::build(rendered, &delivery.from, delivery.reply_to.as_ref(), recipient, delivery_id, date)?;
+        let bytes = mail::build(rendered, &delivery.from, delivery.reply_to.as_ref(), recipient, &message_id, date)?;
         messages.push(Message { recipient: mail::recipient_hash(delivery_id, &recipient.address), bytes });
     }
     Ok(messages)

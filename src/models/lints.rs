@@ -1,13 +1,12 @@
 //! Lints on the analysed plan of a query: what would make a figure wrong, unstable or unproven is refused before it runs.
 
-use std::path::Path;
-
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Join, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Join, LogicalPlan, Operator, Volatility};
 
+use crate::models::Query;
 use crate::problem::{Place, Problem};
 
 /// Digits a summed decimal may have, so that more than 10^10 rows fit into 38.
@@ -19,16 +18,17 @@ const CLOCK: [&str; 5] = ["now", "current_date", "current_time", "current_timest
 ///
 /// # Errors
 /// When the plan itself cannot be walked, which is a fault of the engine.
-pub fn lint(file: &Path, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionError> {
+pub fn lint(query: &Query, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionError> {
     let mut found: Vec<Problem> = Vec::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Join(join) = node {
-            found.extend(cross_join(join));
+            found.extend(cross_join(join).map(|problem| problem.at(Place::file(&query.file))));
         }
         let schema = input_schema(node);
         for expr in node.expressions() {
             expr.apply(|expr| {
-                found.extend(lint_expr(expr, &schema));
+                found.extend(lint_expr(expr, &schema).map(|problem| problem.at(Place::file(&query.file))));
+                found.extend(mixed_times(query, expr, &schema));
                 Ok(TreeNodeRecursion::Continue)
             })?;
         }
@@ -36,7 +36,6 @@ pub fn lint(file: &Path, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionE
     })?;
     let mut problems: Vec<Problem> = Vec::new();
     for problem in found {
-        let problem = problem.at(Place::file(file));
         if !problems.contains(&problem) {
             problems.push(problem);
         }
@@ -66,6 +65,95 @@ fn lint_expr(expr: &Expr, schema: &DFSchema) -> Option<Problem> {
         }
         Expr::AggregateFunction(function) => lint_aggregate(function, expr, schema),
         _ => None,
+    }
+}
+
+/// A change between an instant and a local time or day, whether written or made for a comparison: the engine makes it by
+/// UTC, which shifts it by the offset of the pipeline's zone.
+fn mixed_times(query: &Query, expr: &Expr, schema: &DFSchema) -> Option<Problem> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, right, .. }) => {
+            local_beside(query, left, &[right], schema).or_else(|| local_beside(query, right, &[left], schema))
+        }
+        Expr::Between(Between { expr, low, high, .. }) => local_beside(query, expr, &[low, high], schema),
+        Expr::Cast(cast) => changed_time(query, &cast.expr, cast.field.data_type(), schema),
+        Expr::TryCast(cast) => changed_time(query, &cast.expr, cast.field.data_type(), schema),
+        _ => None,
+    }
+}
+
+/// A local time or day compared with an instant that stands in no column, such as `$as_of`.
+fn local_beside(query: &Query, local: &Expr, others: &[&Expr], schema: &DFSchema) -> Option<Problem> {
+    let read_as_local = |expr: &&&Expr| match expr {
+        Expr::Cast(cast) => {
+            is_instant(&cast.expr, schema)
+                && matches!(cast.field.data_type(), DataType::Timestamp(_, None) | DataType::Date32)
+        }
+        _ => false,
+    };
+    let beside = others.iter().filter(read_as_local).any(|other| other.column_refs().is_empty());
+    (beside && !local.column_refs().is_empty()).then(|| of_local(query, local, schema))
+}
+
+fn changed_time(query: &Query, inner: &Expr, to: &DataType, schema: &DFSchema) -> Option<Problem> {
+    let what = inner.human_display();
+    match (inner.get_type(schema).ok()?, to) {
+        (DataType::Timestamp(_, None) | DataType::Date32, DataType::Timestamp(_, Some(_))) => {
+            Some(of_local(query, inner, schema))
+        }
+        (DataType::Timestamp(_, Some(_)), DataType::Date32 | DataType::Timestamp(_, None))
+            if !inner.column_refs().is_empty() =>
+        {
+            Some(
+                Problem::new("E211", format!("`{what}` is an instant, and would be read on the clock of UTC"))
+                    .help(format!("write local_day({what}), or local_instant(…) of the local time beside it"))
+                    .at(place(query, inner)),
+            )
+        }
+        _ => None,
+    }
+}
+
+fn of_local(query: &Query, local: &Expr, schema: &DFSchema) -> Problem {
+    let mut local = local;
+    while let Expr::Cast(cast) = local {
+        local = &cast.expr;
+    }
+    let what = local.human_display();
+    if matches!(local.get_type(schema), Ok(DataType::Date32)) {
+        return Problem::new(
+            "E211",
+            format!("`{what}` is a day, and is taken for its midnight in UTC beside an instant"),
+        )
+        .help("compare days with $as_of_day, $period_first_day or local_day(instant)")
+        .at(place(query, local));
+    }
+    Problem::new("E211", format!("`{what}` is local time, and is taken for UTC beside an instant"))
+        .help(format!("write local_instant({what})"))
+        .at(place(query, local))
+}
+
+fn is_instant(expr: &Expr, schema: &DFSchema) -> bool {
+    matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
+}
+
+/// Where an expression's first column stands in the text of its query.
+fn place(query: &Query, expr: &Expr) -> Place {
+    let mut columns: Vec<&Column> = expr.column_refs().into_iter().collect();
+    columns.sort();
+    let span = columns.iter().find_map(|column| column.spans().first());
+    let spanned =
+        span.and_then(|span| Some((usize::try_from(span.start.line).ok()?, usize::try_from(span.start.column).ok()?)));
+    let found = || {
+        let name = columns.first()?.name.as_str();
+        let mut lines = query.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("--"));
+        lines.find_map(|(at, line)| {
+            Some((at + 1, line.split(name).next()?.chars().count() + 1)).filter(|_| line.contains(name))
+        })
+    };
+    match spanned.or_else(found) {
+        Some((line, column)) => Place::within(&query.file, &query.text, line, column),
+        None => Place::file(&query.file),
     }
 }
 

@@ -21,6 +21,8 @@ use crate::store::{Created, Location};
 
 /// Signs of life per duration of a lease.
 const BEATS: u32 = 3;
+/// How often somebody else's lease is looked at, at the least.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +94,7 @@ impl Leases {
     async fn watch(&self, held: Newest) -> Result<Newest, PublicationError> {
         let end = Instant::now() + self.lasts;
         while Instant::now() < end {
-            sleep(self.lasts / (2 * BEATS)).await;
+            sleep((self.lasts / (2 * BEATS)).min(LOOK)).await;
             let newest = self.newest().await?;
             if newest.epoch != held.epoch || newest.released {
                 return Ok(newest);

@@ -1,11 +1,13 @@
-//! How values are printed: from the exact value, in integers, rounded once, never through a float.
+//! How values are printed: from the exact value, rounded once.
 //!
 //! One style for every locale: `.` before decimals, `,` between thousands, `-` before negatives, `n/a` for what is not
 //! there. A value that rounds to zero prints without a sign.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
+use crate::number::text as number;
 use crate::pipeline::NumberFormat;
 
 /// What stands where there is no value: never an empty cell, which could be read as zero.
@@ -49,6 +51,18 @@ pub fn timestamp(timestamp: Timestamp) -> String {
     timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Up to when events count, on the clock of a zone: `the end of 31 October 2026, Europe/Berlin`, or
+/// `30 October 2026, 14:30, Europe/Berlin` where it is not the end of a day.
+#[must_use]
+pub fn as_of(instant: Timestamp, zone: &TimeZone, zone_name: &str) -> String {
+    let local = instant.to_zoned(zone.clone());
+    let ended = local.date().yesterday().ok().filter(|_| local.start_of_day().is_ok_and(|start| start == local));
+    match ended {
+        Some(day) => format!("the end of {}, {zone_name}", day.strftime("%-d %B %Y")),
+        None => format!("{}, {zone_name}", local.strftime("%-d %B %Y, %H:%M")),
+    }
+}
+
 /// `yes` or `no`.
 #[must_use]
 pub fn boolean(value: bool) -> String {
@@ -73,41 +87,4 @@ pub fn text(text: &str) -> String {
 #[must_use]
 pub fn exact(unscaled: i128, scale: i8) -> String {
     decimal(unscaled, scale, NumberFormat::Plain)
-}
-
-fn number(unscaled: i128, scale: i32, decimals: i32, grouped: bool) -> String {
-    let magnitude = round(unscaled.unsigned_abs(), scale - decimals);
-    let missing_zeros = usize::try_from(decimals - scale).unwrap_or(0);
-    let mut digits = magnitude.to_string();
-    if magnitude != 0 {
-        digits.push_str(&"0".repeat(missing_zeros));
-    }
-    let decimals = usize::try_from(decimals).unwrap_or(0);
-    let padded = format!("{digits:0>width$}", width = decimals + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - decimals);
-    let sign = if unscaled < 0 && magnitude != 0 { "-" } else { "" };
-    let whole = if grouped { group(whole) } else { whole.to_owned() };
-    if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
-}
-
-/// Drops the last `digits` digits, half away from zero. Nothing to drop: the value itself.
-fn round(magnitude: u128, digits: i32) -> u128 {
-    let Ok(digits) = u32::try_from(digits) else { return magnitude };
-    // A divisor beyond u128 is more than twice any magnitude: the value rounds to zero.
-    let Some(divisor) = 10_u128.checked_pow(digits) else { return 0 };
-    let (quotient, rest) = (magnitude / divisor, magnitude % divisor);
-    if divisor > 1 && rest >= divisor - rest { quotient + 1 } else { quotient }
-}
-
-/// Digits with their thousands apart.
-#[must_use]
-pub fn group(whole: &str) -> String {
-    let mut out = String::with_capacity(whole.len() + whole.len() / 3);
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

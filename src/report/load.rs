@@ -175,7 +175,8 @@ fn globals<'a>(queries: impl Iterator<Item = &'a str>, columns: &BTreeMap<&str, 
         (query, Shape::object(fields))
     };
     let finding = ["check", "severity", "message", "amount", "owner"].map(|name| (name, Shape::Plain));
-    let placed = ["rows_in", "rows_placed", "lost"].map(|name| (name, Shape::Plain));
+    let mut placed = vec![("lost", Shape::list(Shape::Plain))];
+    placed.extend(["asked", "rows_in", "rows_placed", "tied"].map(|name| (name, Shape::Plain)));
     let plain = [
         "pipeline",
         "report",
@@ -187,6 +188,8 @@ fn globals<'a>(queries: impl Iterator<Item = &'a str>, columns: &BTreeMap<&str, 
         "replaces",
         "publication",
         "owner",
+        "preview",
+        "findings_known",
     ];
     let mut names: Vec<(&str, Shape)> = plain.map(|name| (name, Shape::Plain)).into();
     names.push(("findings", Shape::list(Shape::object(finding))));

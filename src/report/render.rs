@@ -24,7 +24,7 @@ pub struct Facts {
     pub pipeline: String,
     pub description: String,
     pub period: String,
-    /// The instant up to which events count, as printed.
+    /// Up to when events count, on the pipeline's clocks, as printed.
     pub as_of: String,
     pub currency: String,
     /// Which revision of the period this is, from 1.
@@ -34,6 +34,10 @@ pub struct Facts {
     /// The publication's number in the log.
     pub publication: u64,
     pub owner: String,
+    /// Why this is not what was mailed; empty when it is, or will be.
+    pub preview: String,
+    /// Whether `findings` and `placed` are those of the publication. A preview may know neither.
+    pub findings_known: bool,
     pub findings: Vec<Finding>,
     pub placed: Placed,
     /// Optional sources that had no file.
@@ -51,13 +55,18 @@ pub struct Finding {
     pub owner: String,
 }
 
-/// Every row that came in is in a published table, or this says how many are not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Every row and amount that came in is accounted for, or this says what is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
+    /// Whether any control total counts rows.
+    pub asked: bool,
+    /// Printed numbers of rows: read, and accounted for.
     pub rows_in: String,
     pub rows_placed: String,
-    /// Printed amount that is nowhere.
-    pub lost: String,
+    /// Whether both sides of every control total were equal.
+    pub tied: bool,
+    /// Control totals that were not, each with its difference, as printed.
+    pub lost: Vec<String>,
 }
 
 /// A report, rendered.

@@ -44,14 +44,15 @@ pub async fn compile(
     // What reads a model that has no columns cannot be judged: the problem is told where it is.
     let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for model in &graph.models {
-        if model.query.tables.iter().any(|table| unknown.contains(table.as_str())) {
-            unknown.insert(&model.name);
+        let named = model.query.tables.iter().chain(&model.query.functions);
+        if named.map(String::as_str).any(|name| unknown.contains(name)) {
+            unknown.extend(made_of(pipeline, &model.name));
             continue;
         }
         let (schema, found) = compile_model(context, pipeline, model, bindings).await;
         problems.extend(found);
         match schema {
-            None => drop(unknown.insert(&model.name)),
+            None => unknown.extend(made_of(pipeline, &model.name)),
             Some(schema) => {
                 register_lookups(context, pipeline, model, &schema, &mut problems);
                 register_empty(context, pipeline, &model.name, &schema)
@@ -61,6 +62,15 @@ pub async fn compile(
         }
     }
     Problems::none_or(problems, compiled)
+}
+
+/// A model's table, what is left over of it, and the functions that look it up.
+fn made_of<'a>(pipeline: &'a Pipeline, model: &'a str) -> impl Iterator<Item = &'a str> {
+    let carried = pipeline.models.carried.iter().filter(move |carried| carried.model == model);
+    let lookups = pipeline.models.lookups.iter().filter(move |(_, lookup)| lookup.model == model);
+    std::iter::once(model)
+        .chain(carried.map(|carried| carried.remainder.as_str()))
+        .chain(lookups.map(|(name, _)| name.as_str()))
 }
 
 async fn compile_model(
@@ -73,7 +83,7 @@ async fn compile_model(
         Ok(plan) => plan,
         Err(problem) => return (None, vec![problem]),
     };
-    let mut problems = match lint(&model.query.file, &plan) {
+    let mut problems = match lint(&model.query, &plan) {
         Ok(problems) => problems,
         Err(error) => vec![plan_problem(&model.query, &error)],
     };
@@ -111,7 +121,7 @@ pub async fn compile_query(
     bindings: &Bindings,
 ) -> Result<SchemaRef, Vec<Problem>> {
     let plan = plan(context, query, bindings).await.map_err(|problem| vec![problem])?;
-    let problems = lint(&query.file, &plan).map_err(|error| vec![plan_problem(query, &error)])?;
+    let problems = lint(query, &plan).map_err(|error| vec![plan_problem(query, &error)])?;
     if problems.is_empty() { Ok(Arc::new(plan.schema().as_arrow().clone())) } else { Err(problems) }
 }
 

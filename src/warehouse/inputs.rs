@@ -101,7 +101,8 @@ impl SourceInput {
             match read_footer(&self.store, &file.meta).await? {
                 Err(problem) => problems.push(problem),
                 Ok(footer) => {
-                    problems.extend(column_problems(&self.source, file.meta.location.as_ref(), footer.schema()));
+                    let shown = shown(&self.source, &file.meta.location);
+                    problems.extend(column_problems(&self.source, &shown, footer.schema()));
                     self.extra_columns.extend(extra_columns(&self.source, footer.schema()));
                     file.rows = u64::try_from(footer.metadata().file_metadata().num_rows()).ok();
                     file.suspect_nulls = suspect_nulls(&self.source, footer.schema(), footer.metadata());
@@ -110,6 +111,11 @@ impl SourceInput {
         }
         Problems::none_or(problems, ()).map_err(FooterError::Contract)
     }
+}
+
+/// A file as a person finds it: local ones by their whole path.
+fn shown(source: &Source, location: &Path) -> String {
+    if source.files.scheme() == "file" { format!("/{location}") } else { location.to_string() }
 }
 
 /// A decoder fed with hostile bytes may panic, so the footer is read in a task of its own.

@@ -45,8 +45,22 @@ fn column_problem(column: &Column, file: &str, found: &Schema) -> Option<Problem
                 written(&arrow_type(column.kind))
             ),
         )
-        .help("correct the export, or change the contract and the staging model that reads it")
+        .help(remedy(column.kind, field.data_type()))
     })
+}
+
+fn remedy(kind: ColumnType, found: &DataType) -> &'static str {
+    match (kind, found) {
+        (ColumnType::Timestamp, DataType::Timestamp(unit, None)) if !matches!(unit, TimeUnit::Nanosecond) => {
+            "if these are times on the clock of the pipeline's zone, the contract's type is local_timestamp; else export them in UTC"
+        }
+        (ColumnType::LocalTimestamp, DataType::Timestamp(unit, Some(zone)))
+            if !matches!(unit, TimeUnit::Nanosecond) && is_utc(zone) =>
+        {
+            "these are instants: the contract's type is timestamp"
+        }
+        _ => "correct the export, or change the contract and the staging model that reads it",
+    }
 }
 
 /// Whether every value of the physical type is the same value in the contract's type.

@@ -173,6 +173,26 @@ fn sql_and_templates_are_judged_before_anything_is_read() {
 }
 
 #[test]
+fn a_control_total_of_an_unknown_column_is_told_with_its_line() {
+    let project = Project::new();
+    project.pipeline("{source: postings, sum: amount}", "{source: postings, sum: amuont}");
+    let ended = project.tieout(&["validate", "pipelines/postings.yaml"]);
+    fails(&ended, 78, "E120", "pipelines/postings.yaml:29:3");
+    assert!(ended.stderr.contains("amuont"), "{ended:?}");
+}
+
+#[test]
+fn two_deployments_of_one_pipeline_send_messages_of_different_identity() {
+    let ids = [Project::new(), Project::new()].map(|project| {
+        assert_eq!(project.run().code, 0);
+        let mails = project.mails();
+        let id = mails[0].lines().find(|line| line.to_lowercase().starts_with("message-id:"));
+        id.expect("a Message-ID").to_owned()
+    });
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
 fn a_relay_that_is_not_there_leaves_the_publication_and_owes_the_mail() {
     let project = Project::new();
     project.pipeline("{directory: ../outbox}", "{smtp: {host: 127.0.0.1, port: 1, tls: plaintext_loopback}}");
@@ -195,6 +215,11 @@ fn published_tables_answer_queries_and_render_without_being_sent() {
     let answer =
         project.tieout(&["query", "pipelines/postings.yaml", "select id, amount from ledger", "--output", "csv"]);
     assert_eq!(answer.stdout, "id,amount\na,10.00\n", "{answer:?}");
+    let none = "select id, amount from ledger where amount < 0";
+    let nothing = project.tieout(&["query", "pipelines/postings.yaml", none, "--output", "csv"]);
+    assert_eq!(nothing.stdout, "id,amount\n", "what finds nothing still has columns: {nothing:?}");
+    let nothing = project.tieout(&["query", "pipelines/postings.yaml", none]);
+    assert!(nothing.stdout.contains("| id | amount |"), "{nothing:?}");
     let refused = project.tieout(&["query", "pipelines/postings.yaml", "drop table ledger"]);
     fails(&refused, 78, "E202", "only one SELECT");
     let rendered = project.tieout(&["render", "pipelines/postings.yaml", "--to", "shown"]);

@@ -35,6 +35,13 @@ fn every_published_total_of_the_demo_is_the_truth_and_a_second_demo_finds_nothin
     assert_eq!(broken, "n\n0\n");
     assert_eq!(fs::read_dir(folder.path().join("shop/outbox")).unwrap().count(), 2, "two reports");
 
+    for report in ["finance", "growth"] {
+        let text = rendered(folder.path(), report);
+        assert!(text.contains("Nothing is lost: both sides of every control total are equal."), "{text}");
+        assert!(text.contains("COST IS MISSING for "), "{text}");
+        assert!(!text.contains("LOST") && !text.contains("PREVIEW"), "{text}");
+    }
+
     let second = demo(&SHOP);
     assert!(second.code == 0 && second.stdout.contains("nothing due"), "{second:?}");
 }
@@ -59,11 +66,50 @@ fn a_shop_of_few_orders_is_published_unless_every_cent_is_material() {
 }
 
 #[test]
+fn orders_that_state_no_total_foot_and_a_period_without_data_is_held() {
+    let folder = TempDir::new().unwrap();
+    let shop = ["--orders", "500", "--months", "2", "--end", "2026-02-28"];
+    let demo = |args: &[&str]| tieout(folder.path(), &[&["demo", "shop"], args].concat());
+    assert_eq!(tieout(folder.path(), &["init", "shop"]).code, 0);
+    for model in ["staging/stg_orders.sql", "intermediate/int_orders_counted.sql"] {
+        let path = folder.path().join("shop/sql").join(model);
+        let shipped = fs::read_to_string(&path).unwrap();
+        let stated = "case when orders.sales_channel = 'own_site' then orders.order_total end as order_total";
+        let some = shipped.replacen("orders.order_total as order_total", stated, 1);
+        assert_ne!(some, shipped, "{model}");
+        fs::write(path, some).unwrap();
+    }
+    let published = demo(&shop);
+    assert_eq!(published.code, 0, "{published:?}");
+    let foots = "select count(*) as n from reconciliation where identity = 'order_foots' and not holds";
+    assert_eq!(query(folder.path(), foots), "n\n0\n");
+    let unstated = "select count(*) > 0 as some from contribution_ledger \
+        where stream = 'orders' and sales_channel <> 'own_site' and suspense_reason is null";
+    assert_eq!(query(folder.path(), unstated), "some\ntrue\n");
+
+    let pipeline = "shop/pipelines/channel_contribution.yaml";
+    let held = tieout(folder.path(), &["run", pipeline, "--period", "2026-07"]);
+    assert_eq!(held.code, 79, "{held:?}");
+    assert!(held.stdout.contains("[BLOCK] empty_period: no orders, order lines, refunds or spend"), "{held:?}");
+    assert!(held.stdout.contains("[warn] empty_period: no spend are booked in 2026-07"), "{held:?}");
+}
+
+#[test]
 fn a_demo_of_a_month_that_is_not_over_reports_on_the_one_before() {
     let folder = TempDir::new().unwrap();
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
     let ended = tieout(folder.path(), &["demo", "shop", "--orders", "300", "--months", "2", "--end", &today]);
     assert!(ended.code == 0 && ended.stdout.contains("published"), "{ended:?}");
+}
+
+/// The text of a report as it was published.
+fn rendered(folder: &Path, report: &str) -> String {
+    let to = folder.join("rendered");
+    let to = to.to_str().unwrap();
+    let pipeline = "shop/pipelines/channel_contribution.yaml";
+    let ended = tieout(folder, &["render", pipeline, "--report", report, "--to", to]);
+    assert!(ended.code == 0 && ended.stdout.contains("as it was mailed"), "{ended:?}");
+    fs::read_to_string(Path::new(to).join(report).join("body.txt")).unwrap()
 }
 
 fn query(folder: &Path, sql: &str) -> String {

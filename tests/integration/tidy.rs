@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Rows of the layout; a module may import its own row and those below.
 const ROWS: [&[&str]; 7] = [
-    &["calendar", "clock", "telemetry", "problem", "error", "fault"],
+    &["calendar", "clock", "number", "telemetry", "problem", "error", "fault"],
     &["pipeline", "store"],
     &["warehouse", "models"],
     &["checks", "controls", "publication"],

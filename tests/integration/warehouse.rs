@@ -1,5 +1,7 @@
 //! Building: intakes, carried rows, lookups, contracts and marts.
 
+mod local_time;
+
 use tieout::controls::audit;
 
 use crate::fixtures::machine::{Machine, rows};

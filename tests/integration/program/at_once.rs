@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 
 use crate::fixtures::gate::Gate;
 use crate::fixtures::machine::parquet;
@@ -226,27 +226,40 @@ async fn a_run_that_was_overtaken_does_not_take_readers_back() {
     }
 }
 
-/// A run cannot tell that the store is no good: that has to be tried out before.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_store_that_overwrites_what_exists_two_runs_publish_the_same_and_mail_leaves_once() {
+async fn a_run_that_was_taken_for_dead_publishes_nothing_over_the_one_that_went_on() {
     let shop = Shop::new(Place::s3().await).await;
+    shop.project.pipeline("delivery:\n", "engine: {lease: 1s}\ndelivery:\n");
     let server = shop.place.server.as_ref().expect("a server");
     let gate = Gate::closed();
     server.plan(Method::PUT, "/inputs.json", 1, Fault::Hold(gate.clone()));
+    // Nobody sees that it lives.
+    server.plan_next(Method::PUT, "/beat-", 100, Fault::Answer(StatusCode::FORBIDDEN));
     let slow = shop.run();
     gate.reached().await;
     let quick = shop.run().await.expect("ends");
     assert_eq!(quick.code, 0, "{quick:?}");
-    server.plan_next(Method::PUT, "/log/0000", 1, Fault::Unconditional);
     gate.open();
     let slow = slow.await.expect("ends");
-    assert!(slow.code == 0 && slow.stdout.contains("publication 1, revision 1"), "{slow:?}");
-    assert_eq!((server.still_planned(), shop.entries().await), (0, 1));
+    assert!(slow.code == 75 && slow.stderr.contains("E504"), "{slow:?}");
+    assert_eq!(shop.entries().await, 1);
     assert_eq!(shop.run().await.expect("ends").code, 0);
     for person in PEOPLE {
         assert_eq!(shop.relay.accepted(person).len(), 1, "{person}");
     }
-    let mut seen = Seen::default();
-    seen.read(&shop.place).await;
-    assert!(seen.wrong.is_empty() && seen.publications == [1], "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_run_lives_another_one_does_not_begin_the_same_work() {
+    let shop = Shop::new(Place::s3().await).await;
+    shop.project.pipeline("delivery:\n", "engine: {lease: 2s}\ndelivery:\n");
+    let gate = Gate::closed();
+    shop.place.server.as_ref().expect("a server").plan(Method::PUT, "/inputs.json", 1, Fault::Hold(gate.clone()));
+    let slow = shop.run();
+    gate.reached().await;
+    let quick = shop.run().await.expect("ends");
+    assert!(quick.code == 75 && quick.stderr.contains("E504"), "{quick:?}");
+    gate.open();
+    let slow = slow.await.expect("ends");
+    assert!(slow.code == 0 && slow.stdout.contains("publication 1, revision 1"), "{slow:?}");
 }

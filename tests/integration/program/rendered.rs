@@ -96,3 +96,12 @@ fn findings_that_are_no_longer_those_of_the_publication_are_not_shown() {
     assert!(ended.code == 78 && ended.stderr.contains("E503"), "{ended:?}");
     assert!(ended.stderr.contains("audit.json`, which has been changed"), "{ended:?}");
 }
+
+#[test]
+fn a_period_that_was_never_published_is_marked_in_its_body_and_claims_nothing() {
+    let project = project();
+    assert_eq!(project.run().code, 0);
+    project.file("reports/monthly/body.txt", b"{{ preview }} / {{ findings_known }} / {{ placed.asked }}\n");
+    let (_, text) = rendered(&project, &["--period", "2026-09"]);
+    assert_eq!(text, "no publication was made for 2026-09 / false / false\n");
+}
