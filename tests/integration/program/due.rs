@@ -30,7 +30,7 @@ fn a_plan_says_what_waits_for_what_and_until_when() {
     project.file(&format!("in/postings/month={last}/_SUCCESS"), b"");
     let due = plan();
     assert!(due.stdout.lines().next().expect("a line").ends_with("Z: due"), "{due:?}");
-    assert!(due.stdout.contains("1 files"), "{due:?}");
+    assert!(due.stdout.contains("1 file"), "{due:?}");
     assert!(!project.path("out").exists());
 }
 

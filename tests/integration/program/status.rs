@@ -123,7 +123,7 @@ fn a_late_period_outweighs_late_mail() {
     project.pipeline("{directory: ../outbox}", NO_RELAY);
     let (_, before) = recent(&project);
     assert_eq!(run_for(&project, &before).code, 69);
-    committed(&project, SignedDuration::from_hours(25));
+    committed(&project, SignedDuration::from_hours(73));
     let ended = status(&project);
     assert!(ended.stdout.contains("LATE: 1 periods, 1 mails"), "{ended:?}");
     assert_eq!(strict(&project), 75);
