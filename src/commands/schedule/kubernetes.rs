@@ -213,8 +213,8 @@ fn volumes(facts: &Facts) -> String {
         );
     }
     if !facts.secret_files.is_empty() {
-        let items: String =
-            keys(&facts.secret_files).iter().map(|key| format!("{{key: {0}, path: {0}}}, ", yaml(key))).collect();
+        let item = |key: String| format!("{{key: {0}, path: {0}}}", yaml(&key));
+        let items: Vec<String> = keys(&facts.secret_files).into_iter().map(item).collect();
         let _ = write!(
             lines,
             "            # A secret file that everybody may read is refused.
@@ -222,7 +222,7 @@ fn volumes(facts: &Facts) -> String {
               secret: {{secretName: {}, defaultMode: 0440, items: [{}]}}
 ",
             yaml(&facts.name),
-            items.trim_end_matches(", "),
+            items.join(", "),
         );
     }
     lines

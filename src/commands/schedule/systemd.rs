@@ -85,20 +85,22 @@ fn written(facts: &Facts) -> String {
 
 fn timer(facts: &Facts) -> String {
     let calendar = facts.at.on_calendar(&facts.zone);
-    let calendar: String = calendar.iter().map(|line| format!("OnCalendar={line}\n")).collect();
+    let calendar: Vec<String> = calendar.iter().map(|line| format!("OnCalendar={line}")).collect();
+    let calendar = calendar.join("\n");
     format!(
         "\
 [Unit]
 Description=Starts tieout: {}
 
 [Timer]
-{calendar}# A start that was missed is made up for.
+{calendar}
+# A start that was missed is made up for.
 Persistent=yes
 AccuracySec=1min
 
 [Install]
 WantedBy=timers.target
 ",
-        facts.pipeline
+        facts.pipeline,
     )
 }

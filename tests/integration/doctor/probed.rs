@@ -80,8 +80,8 @@ async fn a_store_that_ignores_conditional_reads_fails_as_output_and_is_a_warning
     let found: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
     assert_eq!(found["exit"], 78);
     let verdict = |of: &str, promise: &str| {
-        let probes = found["probes"].as_array().expect("probes").iter();
-        let probe = probes.filter(|probe| probe["of"] == of && probe["promise"] == promise).next_back();
+        let mut probes = found["probes"].as_array().expect("probes").iter();
+        let probe = probes.rfind(|probe| probe["of"] == of && probe["promise"] == promise);
         probe.map(|probe| probe["verdict"].clone()).expect("a probe")
     };
     assert_eq!(verdict("outputs", "read if it matches"), "failed");
