@@ -73,7 +73,6 @@ pub struct Owed {
 }
 
 /// One run of a pipeline on its publication log.
-#[expect(clippy::struct_field_names, reason = "a run id is called that everywhere")]
 pub struct Publishing<'a> {
     pub pipeline: &'a Pipeline,
     pub log: &'a Log,

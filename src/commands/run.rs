@@ -46,7 +46,7 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Runs, Failur
     let started = Started { project: &project, stores: &stores, log: &log, transport: &transport, invocation };
     let mut runs = Runs::default();
     for (nth, due) in due(pipeline, &stores, head.as_ref(), &args.period, invocation.now).await?.iter().enumerate() {
-        match started.run(due, nth, args.force).await {
+        match Box::pin(started.run(due, nth, args.force)).await {
             Err(failure) if nth == 0 => return Err(failure),
             Err(failure) => {
                 runs.failure = Some(failure);
@@ -97,7 +97,7 @@ impl Started<'_> {
             changed: ChangedInputs::default(),
             inputs: Inputs::default(),
         };
-        let ended = publishing.publish(work).await;
+        let ended = Box::pin(publishing.publish(work)).await;
         if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
             record.keep(log, &publishing.run_id).await;
         }

@@ -47,7 +47,7 @@ fn at(instant: &str) -> Timestamp {
 /// A log whose newest entry is of this period.
 fn published(period: &str) -> Head {
     let mut entry = candidate("run", Tables::new()).after(None).expect("an entry");
-    entry.record.period = period.to_owned();
+    period.clone_into(&mut entry.record.period);
     Head { entry, sha256: String::new() }
 }
 

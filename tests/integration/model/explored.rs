@@ -77,6 +77,7 @@ pub fn properties() -> Vec<Property<System>> {
 }
 
 /// Explores everything and prints how much that was.
+#[expect(clippy::print_stdout, reason = "how much was looked at is part of what a proof says")]
 fn explore(name: &str, system: System) {
     let began = Instant::now();
     let checker = system.checker().threads(2).spawn_bfs().join();

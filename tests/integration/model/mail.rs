@@ -112,6 +112,7 @@ impl System {
         if uncommitted { At::Commit(Answer::None) } else { At::Ended }
     }
 
+    #[expect(clippy::match_same_arms, reason = "one arm per row of the table")]
     fn listed(&self, told: Told) -> Option<MailStep> {
         match told {
             Told::Open(n) => begin(n),
@@ -123,6 +124,7 @@ impl System {
         }
     }
 
+    #[expect(clippy::match_same_arms, reason = "one arm per row of the table")]
     fn claim(&self, delivery: &mut Delivery, n: u8, answer: Answer, fortune: Fortune) -> Option<MailStep> {
         let claimed = &mut delivery.attempts[usize::from(n)].claimed;
         match self.create(*claimed, answer, fortune, || *claimed = true) {

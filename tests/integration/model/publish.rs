@@ -98,6 +98,7 @@ impl System {
     }
 
     /// The rule for every key that is created once: `there` says whether it is, `store` puts our bytes there.
+    #[expect(clippy::match_same_arms, reason = "one arm per row of the table")]
     pub fn create(&self, there: bool, answer: Answer, fortune: Fortune, store: impl FnOnce()) -> Created {
         match answer {
             Answer::None => {

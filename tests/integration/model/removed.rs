@@ -7,6 +7,8 @@ use super::guards::Guard;
 use super::system::System;
 
 /// Takes the guard away and expects this property to break; prints in how many steps.
+#[expect(clippy::print_stdout, reason = "how much was looked at is part of what a proof says")]
+#[expect(clippy::needless_pass_by_value, reason = "a caller makes one for this alone")]
 fn breaks(without: &[Guard], property: &'static str, system: System) {
     let system = System { without: without.to_vec(), ..system };
     let until = HasDiscoveries::AnyOf([property].into());

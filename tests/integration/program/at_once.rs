@@ -160,12 +160,12 @@ async fn totals(place: &Place, current: &serde_json::Value, table: &str) -> Tota
     totals
 }
 
-/// Reads over and over until told to stop.
-fn reading(shop: &Arc<Shop>, stop: &Arc<AtomicBool>) -> tokio::task::JoinHandle<Seen> {
-    let (shop, stop) = (Arc::clone(shop), Arc::clone(stop));
+/// Reads over and over until told to over.
+fn reading(shop: &Arc<Shop>, over: &Arc<AtomicBool>) -> tokio::task::JoinHandle<Seen> {
+    let (shop, over) = (Arc::clone(shop), Arc::clone(over));
     tokio::spawn(async move {
         let mut seen = Seen::default();
-        while !stop.load(Ordering::SeqCst) {
+        while !over.load(Ordering::SeqCst) {
             seen.read(&shop.place).await;
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
@@ -173,8 +173,8 @@ fn reading(shop: &Arc<Shop>, stop: &Arc<AtomicBool>) -> tokio::task::JoinHandle<
     })
 }
 
-async fn seen(reading: tokio::task::JoinHandle<Seen>, stop: &AtomicBool) -> Seen {
-    stop.store(true, Ordering::SeqCst);
+async fn seen(reading: tokio::task::JoinHandle<Seen>, over: &AtomicBool) -> Seen {
+    over.store(true, Ordering::SeqCst);
     reading.await.expect("a reader")
 }
 
@@ -183,8 +183,8 @@ async fn readers_see_one_whole_publication_after_the_other_while_runs_publish() 
     for place in [Place::local(), Place::s3().await] {
         let kind = place.kind;
         let shop = Arc::new(Shop::new(place).await);
-        let stop = Arc::new(AtomicBool::new(false));
-        let reader = reading(&shop, &stop);
+        let over = Arc::new(AtomicBool::new(false));
+        let reader = reading(&shop, &over);
         for generation in 2..8 {
             let first = shop.run();
             shop.feed(generation).await;
@@ -196,7 +196,7 @@ async fn readers_see_one_whole_publication_after_the_other_while_runs_publish() 
         }
         let last = shop.run().await.expect("ends");
         assert_eq!(last.code, 0, "{kind}: {last:?}");
-        let seen = seen(reader, &stop).await;
+        let seen = seen(reader, &over).await;
         assert!(seen.wrong.is_empty(), "{kind}: {seen:?}");
         assert!(seen.reads > 20 && seen.publications.len() > 3, "{kind}: {seen:?}");
     }
@@ -213,12 +213,12 @@ async fn a_run_that_was_overtaken_does_not_take_readers_back() {
     shop.feed(2).await;
     let quick = shop.run().await.expect("ends");
     assert!(quick.stdout.contains("publication 2"), "{quick:?}");
-    let stop = Arc::new(AtomicBool::new(false));
-    let reader = reading(&shop, &stop);
+    let over = Arc::new(AtomicBool::new(false));
+    let reader = reading(&shop, &over);
     gate.open();
     let slow = slow.await.expect("ends");
     assert!([0, 80].contains(&slow.code), "{slow:?}");
-    let seen = seen(reader, &stop).await;
+    let seen = seen(reader, &over).await;
     assert!(seen.wrong.is_empty() && seen.publications == [2], "{seen:?}");
     assert_eq!(shop.run().await.expect("ends").code, 0);
     for person in PEOPLE {

@@ -32,7 +32,7 @@ impl History {
     pub async fn happen(self) -> (Vec<String>, Tally) {
         self.trouble().await;
         self.world.calm();
-        self.calm().await;
+        Box::pin(self.calm()).await;
         let head = invariants::of_the_end(&self.world, self.inputs.version.get()).await;
         self.world.count(|tally| tally.publications += head);
         let violations = self.world.violations.lock().expect("a lock").clone();
@@ -81,7 +81,8 @@ impl History {
         for _ in 0..CALM_RUNS {
             sleep(Duration::from_hours(1)).await;
             let fate = Fate::of(&self.world);
-            let ended = timeout(LIMIT, process::run(&self.world, &fate, &self.inputs, &self.pipeline)).await;
+            let run = Box::pin(process::run(&self.world, &fate, &self.inputs, &self.pipeline));
+            let ended = timeout(LIMIT, run).await;
             match ended {
                 Err(_) => self.world.violated(format!("a run without trouble takes longer than {LIMIT:?}")),
                 Ok(Err(failure)) => self.world.violated(format!("a run without trouble fails: {failure}")),

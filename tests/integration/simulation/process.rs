@@ -69,7 +69,9 @@ pub async fn run(
 ) -> Result<Outcome, Failure> {
     let log = log(world, fate).await?;
     let mut random = [0; 16];
-    random.iter_mut().for_each(|byte| *byte = u8::try_from(world.below(256)).expect("a byte"));
+    for byte in &mut random {
+        *byte = u8::try_from(world.below(256)).expect("a byte");
+    }
     let invocation = Invocation {
         environment: BTreeMap::new(),
         now: world.time(),
@@ -94,7 +96,7 @@ pub async fn run(
     };
     let (run_id, inputs) = (publishing.run_id.clone(), Rc::clone(inputs));
     let work = Figures { inputs, version: 0, log: &log, pipeline, run_id, moment, invocation: &invocation };
-    publishing.publish(work).await
+    Box::pin(publishing.publish(work)).await
 }
 
 struct Figures<'a> {
