@@ -14,6 +14,7 @@ mod rendered;
 mod status;
 mod stopped;
 mod store_faults;
+mod told;
 mod verified;
 
 use std::fs;
