@@ -13,6 +13,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{Instant, sleep};
 
 use super::PublicationError;
@@ -38,7 +39,7 @@ pub struct Holder {
 pub struct Lease {
     leases: Leases,
     epoch: u64,
-    heart: tokio::task::JoinHandle<()>,
+    heart: JoinHandle<()>,
 }
 
 /// The leases of one pipeline.
@@ -164,7 +165,7 @@ impl Lease {
     /// What gives the lease back.
     #[must_use]
     pub fn release(&self) -> Release {
-        Release { leases: self.leases.clone(), epoch: self.epoch }
+        Release { leases: self.leases.clone(), epoch: self.epoch, heart: self.heart.abort_handle() }
     }
 }
 
@@ -173,11 +174,13 @@ impl Lease {
 pub struct Release {
     leases: Leases,
     epoch: u64,
+    heart: AbortHandle,
 }
 
 impl Release {
     /// The lease is over. Where that cannot be said, others wait until it is.
     pub async fn now(self) {
+        self.heart.abort();
         let key = self.leases.below(self.epoch).join("released");
         if let Err(error) = put_unique(&self.leases.location, &key, Bytes::new()).await {
             tracing::warn!(%error, "the lease could not be given back");
