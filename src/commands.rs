@@ -13,6 +13,7 @@ pub mod inputs;
 pub mod invocation;
 pub mod notices;
 pub mod outcome;
+pub mod owner;
 pub mod plan;
 pub mod project;
 pub mod publish;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::cli::{GcArgs, GcDo};
 use crate::commands::invocation::Invocation;
-use crate::error::{Exit, Failure};
+use crate::commands::owner::{USE_ITS_FILE, refuse_other_pipeline};
+use crate::error::Failure;
 use crate::pipeline::Pipeline;
 use crate::publication::Log;
 use crate::publication::gc::{Candidate, Gc, Swept};
@@ -45,7 +46,7 @@ pub async fn gc(args: &GcArgs, invocation: &Invocation) -> Result<Collected, Fai
     let pipeline = Pipeline::load(&args.pipeline, &invocation.environment)?;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &pipeline.storage.outputs).await?;
-    refuse_other_pipeline(&pipeline, &log).await?;
+    refuse_other_pipeline(&pipeline, log.head().await?.as_ref(), USE_ITS_FILE)?;
     let gc = Gc { log: &log, retention: pipeline.retention, now: invocation.now };
     let pipeline = pipeline.name;
     match args.action {
@@ -64,20 +65,6 @@ pub async fn gc(args: &GcArgs, invocation: &Invocation) -> Result<Collected, Fai
             }))
         }
     }
-}
-
-/// One output root belongs to one pipeline: another one's retention must not be applied to it.
-async fn refuse_other_pipeline(pipeline: &Pipeline, log: &Log) -> Result<(), Failure> {
-    let Some(head) = log.head().await? else { return Ok(()) };
-    let owner = &head.entry.record.pipeline;
-    if *owner == pipeline.name {
-        return Ok(());
-    }
-    let message = format!(
-        "error[E502]: the outputs belong to pipeline `{owner}`, this is `{}`\n  help: give the pipeline file that publishes there",
-        pipeline.name
-    );
-    Err(Failure::new(Exit::Definition, message))
 }
 
 impl fmt::Display for Collected {

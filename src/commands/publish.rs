@@ -15,6 +15,7 @@ use crate::commands::due::Incomplete;
 use crate::commands::fingerprint::Fingerprint;
 use crate::commands::invocation::Invocation;
 use crate::commands::outcome::{Ending, Outcome, TableOutcome};
+use crate::commands::owner::{PUBLISH_ELSEWHERE, refuse_other_pipeline};
 use crate::error::{Exit, Failure};
 use crate::mail::{Transport, logged, owed_since};
 use crate::pipeline::{Pipeline, Severity};
@@ -167,20 +168,14 @@ impl Publishing<'_> {
     /// One output root belongs to one pipeline, and its history goes forward.
     fn refuse_other_history(&self, head: Option<&Head>) -> Result<(), Failure> {
         let Some(record) = head.map(|head| &head.entry.record) else { return Ok(()) };
-        let name = &self.pipeline.name;
-        let wrong = |message: String| Err(Failure::new(Exit::Definition, message));
-        if record.pipeline != *name {
-            return wrong(format!(
-                "error[E502]: the outputs belong to pipeline `{}`, this is `{name}`\n  help: give each pipeline its own storage.outputs",
-                record.pipeline
-            ));
-        }
+        refuse_other_pipeline(self.pipeline, head, PUBLISH_ELSEWHERE)?;
         let newest = self.pipeline.calendar.period(&record.period);
         if !self.force && newest.is_ok_and(|newest| newest > self.moment.period) {
-            return wrong(format!(
+            let message = format!(
                 "error[E125]: period {} lies before the newest published one, {}\n  help: `tieout render` shows a published period; --force builds the history as it was known then",
                 self.moment.period, record.period
-            ));
+            );
+            return Err(Failure::new(Exit::Definition, message));
         }
         Ok(())
     }

@@ -104,9 +104,7 @@ impl Started<'_> {
         self.tell(&ended, &moment.period.to_string()).await;
         ended
     }
-}
 
-impl Started<'_> {
     /// Tells the operators of a run that came to nothing.
     async fn tell(&self, ended: &Result<Outcome, Failure>, period: &str) {
         let notice = match ended {

@@ -10,6 +10,7 @@ use crate::cli::{PeriodArgs, StatusArgs};
 use crate::commands::deliver::ledger;
 use crate::commands::due::{Due, Incomplete, deadline, due, newest_published};
 use crate::commands::invocation::Invocation;
+use crate::commands::owner::{PUBLISH_ELSEWHERE, refuse_other_pipeline};
 use crate::error::{Exit, Failure};
 use crate::mail::{LoggedMail, State, logged};
 use crate::pipeline::Pipeline;
@@ -120,7 +121,8 @@ pub async fn status(args: &StatusArgs, invocation: &Invocation) -> Result<Status
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &pipeline.storage.outputs).await?;
     let head = log.head().await?;
-    refuse_other_pipeline(&pipeline, head.as_ref())?;
+    // What another pipeline publishes says nothing of this one.
+    refuse_other_pipeline(&pipeline, head.as_ref(), PUBLISH_ELSEWHERE)?;
     let asked = PeriodArgs { pipeline: args.pipeline.clone(), period: None, as_of: None };
     let periods = due(&pipeline, &stores, head.as_ref(), &asked, invocation.now).await?;
     let periods = periods.iter().map(|due| period_status(&pipeline, head.as_ref(), due, invocation.now));
@@ -138,14 +140,6 @@ pub async fn status(args: &StatusArgs, invocation: &Invocation) -> Result<Status
     };
     status.strict_exit = status.strict() as u8;
     Ok(status)
-}
-
-/// What another pipeline publishes says nothing of this one.
-fn refuse_other_pipeline(pipeline: &Pipeline, head: Option<&Head>) -> Result<(), Failure> {
-    let theirs = head.map(|head| &head.entry.record.pipeline).filter(|theirs| **theirs != pipeline.name);
-    let Some(theirs) = theirs else { return Ok(()) };
-    let message = format!("error[E502]: the outputs belong to pipeline `{theirs}`, this is `{}`", pipeline.name);
-    Err(Failure::new(Exit::Definition, format!("{message}\n  help: give each pipeline its own storage.outputs")))
 }
 
 fn period_status(pipeline: &Pipeline, head: Option<&Head>, due: &Due, now: Timestamp) -> Result<PeriodStatus, Failure> {

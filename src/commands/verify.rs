@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::cli::VerifyArgs;
 use crate::commands::fingerprint::{config_of, fits};
 use crate::commands::invocation::Invocation;
+use crate::commands::owner::{USE_ITS_FILE, refuse_other_pipeline};
 use crate::commands::project::Project;
 use crate::controls::{Comparison, Difference, Recount};
 use crate::error::{Exit, Failure};
@@ -61,7 +62,7 @@ pub async fn verify(args: &VerifyArgs, invocation: &Invocation) -> Result<Verifi
     }
     let publication = wanted(&log, args.publication, newest.as_ref(), &mut findings).await?;
     if let Some(publication) = &publication {
-        refuse_other_pipeline(&pipeline, publication)?;
+        refuse_other_pipeline(&pipeline, Some(publication.head()), USE_ITS_FILE)?;
         let content = content(&pipeline, publication, invocation, &mut findings).await?;
         if let Some(project) = &project {
             let recomputing = recompute::Recomputing { project, stores: &stores, invocation, publication };
@@ -112,18 +113,6 @@ async fn wanted(
 
 fn said(record: &Record) -> String {
     format!("{} as of {}, committed {} by run {}", record.period, record.as_of, record.committed_at, record.run_id)
-}
-
-fn refuse_other_pipeline(pipeline: &Pipeline, publication: &Publication) -> Result<(), Failure> {
-    let owner = &publication.head().entry.record.pipeline;
-    if *owner == pipeline.name {
-        return Ok(());
-    }
-    let message = format!(
-        "error[E502]: the outputs belong to pipeline `{owner}`, this is `{}`\n  help: give the pipeline file that publishes there",
-        pipeline.name
-    );
-    Err(Failure::new(Exit::Definition, message))
 }
 
 /// Manifests, files, control totals, records and mails.
