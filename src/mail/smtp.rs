@@ -22,6 +22,7 @@ use super::MailError;
 use super::message::address;
 use super::plain::ByteByByte;
 use super::transport::{Envelope, Outcome, Timeouts};
+use crate::fault;
 use crate::pipeline::{Secret, Smtp, Tls};
 
 /// The message is written in pieces of this size.
@@ -42,7 +43,8 @@ pub(super) async fn open(relay: &Smtp, timeouts: Timeouts) -> Result<Conversatio
         loopback(&relay.host)?;
     }
     let name = ClientId::default();
-    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connect(relay, &name)).await??;
+    let connecting = fault::around("smtp.connect", connect(relay, &name));
+    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connecting).await??;
     let mut conversation = Conversation { connection, host: relay.host.clone(), timeouts };
     if relay.tls == Tls::Required {
         conversation.encrypt(relay, &name).await?;
@@ -75,7 +77,7 @@ impl Conversation {
             return Err(MailError::NoStartTls { host: self.host.clone() });
         }
         let parameters = tls_parameters(relay).await?;
-        let starttls = self.connection.starttls(parameters, name);
+        let starttls = fault::around("smtp.starttls", self.connection.starttls(parameters, name));
         let reply = within(&self.host, "STARTTLS", self.timeouts.command, starttls).await?;
         reply.map_err(|error| match code(&error) {
             // The relay says so itself, before any handshake.
@@ -89,6 +91,7 @@ impl Conversation {
         let Some(password) = password else { return Err(MailError::NoPassword { user: masked }) };
         let credentials = Credentials::new(user.to_owned(), password.reveal().to_owned());
         let login = self.connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
+        let login = fault::around("smtp.auth", login);
         let reply = within(&self.host, "AUTH", self.timeouts.command, login).await?;
         reply.map(drop).map_err(|error| {
             // Only a reply to AUTH speaks about the user; the text of one could repeat what was sent, so the code alone
@@ -136,19 +139,23 @@ impl Conversation {
         name: &'static str,
         command: impl std::fmt::Display,
     ) -> Result<Option<Outcome>, MailError> {
-        let reply = within(&self.host, name, self.timeouts.command, self.connection.command(command)).await?;
+        let point = format!("smtp.{name}");
+        let asking = fault::around(&point, self.connection.command(command));
+        let reply = within(&self.host, name, self.timeouts.command, asking).await?;
         Ok(reply.err().map(|error| not_sent(&error)))
     }
 
     /// The message and its final dot. Before the dot is written the relay cannot have the message; from then on only its
     /// reply tells.
     pub async fn finish(mut self, bytes: &[u8]) -> Outcome {
+        fault::pass("smtp.message", "before");
         let dotted = AtomicBool::new(false);
         let result = {
             // The connection asks for the next piece when the last one has been written; when there is none left, the
             // dot follows at once.
             let last = std::iter::from_fn(|| {
                 dotted.store(true, Ordering::SeqCst);
+                fault::pass("smtp.dot", "before");
                 None
             });
             let handing = self.connection.message_iter(bytes.chunks(PIECE).chain(last));
@@ -161,6 +168,7 @@ impl Conversation {
                 Err(_) => Err(self.timeouts.body),
             }
         };
+        fault::pass("smtp.dot", "after");
         let outcome = handed_over(result, dotted.load(Ordering::SeqCst));
         if matches!(outcome, Outcome::Accepted { .. }) {
             self.close().await;

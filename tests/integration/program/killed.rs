@@ -1,153 +1,186 @@
 //! The program killed, or failed by its store, at every named point of a run: the run after it ends right.
 //!
-//! The ordinary tests kill it once at every name. `TIEOUT_EVERY_POINT=1` also kills and fails it at every single point, one
-//! after the other, until a run passes them all.
+//! The ordinary tests kill it once at every name, on local files or on the real servers that the environment names. `TIEOUT_EVERY_POINT=1` also kills and fails it at every single point, one
+//! after the other, on every store there is.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::sync::Mutex;
+use std::sync::Arc;
 
-use crate::fixtures::places::variable;
-use crate::fixtures::project::{Ended, Project};
+use futures::StreamExt;
 
-/// A project whose first figures are published, and whose inputs have changed since.
-fn changed() -> Project {
-    let project = Project::new();
-    project.pipeline("delivery:\n", "engine: {lease: 1s, scratch: ../scratch}\ndelivery:\n");
-    project.pipeline("['Fin <fin@shop.example>']", "['Fin <fin@shop.example>', 'Boss <cfo@shop.example>']");
-    assert_eq!(project.run().code, 0);
-    correct(&project);
-    project
+use crate::fixtures::machine::{Row, parquet};
+use crate::fixtures::places::{Place, variable};
+use crate::fixtures::project::{Ended, Project, Running};
+use crate::fixtures::relays::MailRelay;
+use crate::fixtures::smtp::Script;
+
+const PEOPLE: [&str; 2] = ["fin@shop.example", "cfo@shop.example"];
+const INPUT: &str = "in/postings/month=2026-10/part.parquet";
+const ROOT: &str = "SHOP_ROOT";
+
+/// A project with its store and its relay.
+struct Shop {
+    project: Project,
+    place: Place,
+    relay: MailRelay,
 }
 
-fn correct(project: &Project) {
-    project.postings(
-        "2026-10",
-        &[(Some("a"), "2026-10-10T10:00:00Z", 1000, None), (Some("b"), "2026-10-11T10:00:00Z", 500, None)],
-    );
-}
+impl Shop {
+    /// First figures are published and mailed, and the inputs have changed since.
+    async fn changed(place: Place) -> Self {
+        let relay = MailRelay::scripted(Script::default()).await;
+        let project = Project::new();
+        project.pipeline("{inputs: ../in, outputs: ../out}", "{inputs: '${SHOP_ROOT}in', outputs: '${SHOP_ROOT}out'}");
+        project.pipeline("delivery:\n", "engine: {lease: 1s, scratch: ../scratch}\ndelivery:\n");
+        project.pipeline("['Fin <fin@shop.example>']", "['Fin <fin@shop.example>', 'Boss <cfo@shop.example>']");
+        project.pipeline("{directory: ../outbox}", &relay.transport);
+        let shop = Self { project, place, relay };
+        shop.feed(&[(Some("a"), "2026-10-10T10:00:00Z", 1000, None)]).await;
+        let first = shop.run().await;
+        assert_eq!(first.code, 0, "{first:?}");
+        shop.feed(&[(Some("a"), "2026-10-10T10:00:00Z", 1000, None), (Some("b"), "2026-10-11T10:00:00Z", 500, None)])
+            .await;
+        shop
+    }
 
-fn copied(from: &Project) -> Project {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).expect("a folder");
-        for file in fs::read_dir(from).expect("a folder").flatten() {
-            let target = to.join(file.file_name());
-            if file.path().is_dir() {
-                copy(&file.path(), &target);
-            } else {
-                fs::copy(file.path(), target).expect("a copy");
+    async fn feed(&self, rows: &[Row<'_>]) {
+        self.place.put(INPUT, &parquet(rows)).await;
+    }
+
+    /// The same shop on its own, with a relay that has seen nothing.
+    async fn copied(&self) -> Self {
+        let project = self.project.copied();
+        let relay = MailRelay::scripted(Script::default()).await;
+        project.pipeline(&self.relay.transport, &relay.transport);
+        Self { project, place: self.place.copied().await, relay }
+    }
+
+    async fn tieout(&self, args: &[&str], more: &[(&str, &str)]) -> Ended {
+        let mut environment = [self.place.environment.clone(), self.relay.environment.clone()].concat();
+        environment.push((ROOT.to_owned(), self.place.url.to_string()));
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let folder = self.project.folder.path().to_path_buf();
+        let ended = tokio::task::spawn_blocking(move || {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            Running::start(&folder, &args, &environment).ended()
+        });
+        ended.await.expect("ends")
+    }
+
+    async fn run_with(&self, more: &[(&str, &str)]) -> Ended {
+        self.tieout(&["run", "pipelines/postings.yaml", "--period", "2026-10"], more).await
+    }
+
+    async fn run(&self) -> Ended {
+        self.run_with(&[]).await
+    }
+
+    /// The names of all points that a command passes on a copy of this shop, in order.
+    async fn points(&self, args: &[&str]) -> Vec<String> {
+        let shop = self.copied().await;
+        let log = shop.project.path("points");
+        let ended = shop.tieout(args, &[("TIEOUT_FAULT_LOG", &log.display().to_string())]).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        fs::read_to_string(log).expect("points").lines().map(str::to_owned).collect()
+    }
+
+    /// What readers see: the number of the publication, and the bytes of every file it names. Each must be there.
+    async fn seen(&self) -> (u64, Vec<Vec<u8>>) {
+        let content = self.place.content().await;
+        let current: serde_json::Value =
+            serde_json::from_slice(content.get("out/current.json").expect("a publication")).expect("JSON");
+        let mut files = Vec::new();
+        for table in current["tables"].as_object().expect("tables").values() {
+            for file in table["files"].as_array().expect("files") {
+                let (_, key) = file.as_str().expect("a name").rsplit_once("/out/").expect("below the outputs");
+                files.push(content.get(&format!("out/{key}")).expect("a published file").clone());
             }
         }
+        (current["seq"].as_u64().expect("a number"), files)
     }
-    let project = Project { folder: tempfile::TempDir::new().expect("a folder") };
-    copy(from.folder.path(), project.folder.path());
-    project
-}
 
-fn with_fault(project: &Project, fault: &str) -> Ended {
-    project.run_with(&[("TIEOUT_FAULT".to_owned(), fault.to_owned())])
-}
-
-/// The names of all points that a run of this project passes, in order.
-fn points(changed: &Project) -> Vec<String> {
-    let project = copied(changed);
-    let log = project.path("points");
-    let ended = project.run_with(&[("TIEOUT_FAULT_LOG".to_owned(), log.display().to_string())]);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    fs::read_to_string(log).expect("points").lines().map(str::to_owned).collect()
-}
-
-/// What readers see: the number, and every table as its rows and bytes. Every file that is named must be there.
-fn seen(project: &Project) -> (u64, Vec<Vec<u8>>) {
-    let current = project.current().expect("a publication");
-    let mut files = Vec::new();
-    for table in current["tables"].as_object().expect("tables").values() {
-        for file in table["files"].as_array().expect("files") {
-            files.push(fs::read(file.as_str().expect("a path")).expect("a published file"));
-        }
+    async fn entries(&self) -> usize {
+        self.place.content().await.keys().filter(|key| key.starts_with("out/_tieout/log/")).count()
     }
-    (current["seq"].as_u64().expect("a number"), files)
+
+    async fn amounts(&self) -> usize {
+        let query = "select id, amount from ledger order by id";
+        let ended = self.tieout(&["query", "pipelines/postings.yaml", query, "--output", "json"], &[]).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        ended.stdout.lines().count()
+    }
+
+    /// After a fault: readers see one publication, and the next run ends as if nothing had happened.
+    async fn recovers(&self, fault: &str, broken: &Ended) {
+        let (seq, _) = self.seen().await;
+        assert!(seq == 1 || seq == 2, "{fault}: {broken:?}");
+        let last = self.run().await;
+        // Between the announcement of a mail and its confirmation nobody can know whether it has left: it is held.
+        let doubt = last.stdout.contains("in doubt");
+        let context = format!("{} {fault}: {broken:?}\nthen {last:?}", self.place.kind);
+        assert_eq!(last.code, if doubt { 80 } else { 0 }, "{context}");
+        let numbered = fault.ends_with(|last: char| last.is_ascii_digit());
+        assert!(!doubt || numbered || may_have_left(fault), "{context}");
+        assert_eq!((self.seen().await.0, self.entries().await), (2, 2), "{context}");
+        assert_eq!(self.amounts().await, 2, "no row lost or doubled: {context}");
+        let mails: Vec<_> = PEOPLE.iter().map(|person| self.relay.accepted(person).len()).collect();
+        let right = if doubt { mails.iter().all(|count| *count <= 1) && mails.contains(&1) } else { mails == [1, 1] };
+        assert!(right, "{mails:?} mails: {context}");
+        let scratch = fs::read_dir(self.project.path("scratch")).map_or(0, Iterator::count);
+        assert!(scratch <= 1, "only what was killed leaves its scratch folder: {context}");
+    }
 }
 
-fn entries(project: &Project) -> usize {
-    fs::read_dir(project.path("out/_tieout/log")).expect("a log").count()
+/// Whether a run that is killed at this point leaves a mail that may have left, or not.
+fn may_have_left(fault: &str) -> bool {
+    let points = ["create.dot.after", "smtp.message.before", "smtp.dot.before", "smtp.dot.after", "create.ok.before"];
+    points.iter().any(|point| fault.ends_with(point))
 }
 
-fn amounts(project: &Project) -> Vec<String> {
-    let ended = project.tieout(&[
-        "query",
-        "pipelines/postings.yaml",
-        "select id, amount from ledger order by id",
-        "--output",
-        "json",
-    ]);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    ended.stdout.lines().map(str::to_owned).collect()
+/// Looks at all cases, as many at a time as there are cores.
+async fn each<T, F: Future<Output = ()>>(cases: Vec<T>, look: impl Fn(T) -> F) {
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    futures::stream::iter(cases.into_iter().map(look)).buffer_unordered(at_once).collect::<Vec<()>>().await;
 }
 
-/// After a fault: readers see one publication, and the next runs end as if nothing had happened.
-fn recovers(project: &Project, fault: &str, broken: &Ended) {
-    let (seq, _) = seen(project);
-    assert!(seq == 1 || seq == 2, "{fault}: {broken:?}");
-    let last = project.run();
-    // Between the announcement of a mail and its confirmation nobody can know whether it has left: it is held.
-    let doubt = last.stdout.contains("in doubt");
-    assert_eq!(last.code, if doubt { 80 } else { 0 }, "{fault}: {broken:?}\nthen {last:?}");
-    let numbered = fault.ends_with(|last: char| last.is_ascii_digit());
-    let between = ["create.dot.after", "create.ok.before"].iter().any(|point| fault.ends_with(point));
-    assert!(!doubt || between || numbered, "{fault}: {broken:?}\nthen {last:?}");
-    assert_eq!((seen(project).0, entries(project)), (2, 2), "{fault}: {broken:?}\nthen {last:?}");
-    assert_eq!(amounts(project).len(), 2, "{fault}: no row lost or doubled");
-    // Two people, two revisions; a mail is a file of its own name, so twice the same is once.
-    let mails = project.mails().len();
-    assert!(mails == 4 || (doubt && mails == 3), "{fault}: {mails} mails, {broken:?}\nthen {last:?}");
-    let scratch = fs::read_dir(project.path("scratch")).map_or(0, Iterator::count);
-    assert!(scratch <= 1, "{fault}: only what was killed leaves its scratch folder");
+const RUN: [&str; 4] = ["run", "pipelines/postings.yaml", "--period", "2026-10"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_named_point_a_run_leaves_nothing_half_done() {
+    for place in Place::real_or_local() {
+        let changed = Arc::new(Shop::changed(place).await);
+        let names: BTreeSet<String> = changed.points(&RUN).await.into_iter().collect();
+        assert!(names.len() >= 40, "{}: {names:?}", names.len());
+        each(names.into_iter().collect(), async |name: String| {
+            let shop = changed.copied().await;
+            let fault = format!("kill@{name}");
+            let broken = shop.run_with(&[("TIEOUT_FAULT", &fault)]).await;
+            // Some points are passed on some runs only, such as a sign of life of a lease.
+            assert!(broken.code == -1 || broken.code == 0, "{fault}: {broken:?}");
+            shop.recovers(&fault, &broken).await;
+        })
+        .await;
+    }
 }
 
-/// Runs the cases side by side, as many as there are cores.
-fn each<T: Send>(cases: Vec<T>, look: impl Fn(T) + Sync) {
-    let cases = Mutex::new(cases.into_iter());
-    let next = || cases.lock().expect("a lock").next();
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(case) = next() {
-                    look(case);
-                }
-            });
-        }
-    });
-}
-
-#[test]
-fn killed_at_any_named_point_a_run_leaves_nothing_half_done() {
-    let changed = changed();
-    let names: BTreeSet<String> = points(&changed).into_iter().collect();
-    assert!(names.len() >= 40, "{}: {names:?}", names.len());
-    each(names.into_iter().collect(), |name| {
-        let project = copied(&changed);
-        let fault = format!("kill@{name}");
-        let broken = with_fault(&project, &fault);
-        // Some points are passed on some runs only, such as a sign of life of a lease.
-        assert!(broken.code == -1 || broken.code == 0, "{fault}: {broken:?}");
-        recovers(&project, &fault, &broken);
-    });
-}
-
-#[test]
-fn killed_or_failed_at_every_single_point_a_run_is_made_good_by_the_next() {
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_or_failed_at_every_single_point_a_run_is_made_good_by_the_next() {
     if variable("TIEOUT_EVERY_POINT").is_none() {
         return;
     }
-    let changed = changed();
-    let count = points(&changed).len();
-    let cases = (1..=count).flat_map(|nth| ["kill", "fail"].map(|what| format!("{what}@{nth}")));
-    each(cases.collect(), |fault| {
-        let project = copied(&changed);
-        let broken = with_fault(&project, &fault);
-        assert!(broken.code != 70, "{fault}: {broken:?}");
-        recovers(&project, &fault, &broken);
-    });
+    for place in Place::all().await {
+        let changed = Arc::new(Shop::changed(place).await);
+        let count = changed.points(&RUN).await.len();
+        let cases = (1..=count).flat_map(|nth| ["kill", "fail"].map(|what| format!("{what}@{nth}")));
+        each(cases.collect(), async |fault: String| {
+            let shop = changed.copied().await;
+            let broken = shop.run_with(&[("TIEOUT_FAULT", &fault)]).await;
+            assert!(broken.code != 70, "{fault}: {broken:?}");
+            shop.recovers(&fault, &broken).await;
+        })
+        .await;
+        println!("{}: killed and failed at {count} points", changed.place.kind);
+    }
 }
