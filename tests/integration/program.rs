@@ -3,6 +3,7 @@
 mod at_once;
 mod collected;
 mod damaged;
+mod damaged_mail;
 mod deliveries;
 mod due;
 mod killed;
