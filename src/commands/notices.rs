@@ -86,9 +86,10 @@ async fn tell_undelivered(
     let ledger = ledger(log, invocation)?;
     let mut new = Vec::new();
     for mail in mails {
-        let attempt = match mail.damaged {
-            true => ledger.untold_damage(&mail.delivery_id, &mail.recipient_hash).await?,
-            false => ledger.untold(&mail.delivery_id, &mail.recipient_hash).await?,
+        let attempt = if mail.damaged {
+            ledger.untold_damage(&mail.delivery_id, &mail.recipient_hash).await?
+        } else {
+            ledger.untold(&mail.delivery_id, &mail.recipient_hash).await?
         };
         new.extend(attempt.map(|attempt| (mail, attempt)));
     }
