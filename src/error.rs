@@ -158,10 +158,17 @@ pub fn panicked(panic: &(dyn std::any::Any + Send)) -> &str {
 /// What ran out while something was done, for a person.
 #[must_use]
 pub fn out_of_resources(doing: &str, said: &str) -> Failure {
-    let message = format!(
-        "error[E511]: memory, threads or disk ran out {doing}: {said}\n  help: give it more, or take less with engine.memory and engine.parallelism"
-    );
-    Failure::new(Exit::Resources, message)
+    let disk = ["space left", "quota", "Read-only"].iter().any(|words| said.contains(words));
+    let (code, what, help) = if disk {
+        ("E510", "the disk is full", "free some of it, or name a larger folder as engine.scratch")
+    } else {
+        (
+            "E511",
+            "memory, threads or open files ran out",
+            "give it more, or take less: engine.memory, engine.parallelism",
+        )
+    };
+    Failure::new(Exit::Resources, format!("error[{code}]: {what} {doing}: {said}\n  help: {help}"))
 }
 
 impl std::fmt::Display for Failure {

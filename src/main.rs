@@ -82,7 +82,7 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
 fn after_panic(panic: &(dyn Any + Send)) -> Failure {
     let said = panicked(panic);
     if says_ran_out(said) {
-        return out_of_resources("before the end", said);
+        return out_of_resources("and nothing could go on", said);
     }
     Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above")
 }

@@ -2,7 +2,7 @@
 
 use datafusion::common::DataFusionError;
 
-use crate::error::{Exit, Failure, ran_out};
+use crate::error::{Exit, Failure, chain, out_of_resources, ran_out};
 use crate::problem::{Problem, Problems};
 use crate::store::{Call, Kind, store_cause};
 use crate::warehouse::bindings::BindingError;
@@ -56,7 +56,13 @@ fn engine_exit(error: &DataFusionError) -> Exit {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
-        Self::new(error.exit(), error)
+        match error.exit() {
+            // What a store says of its own disk is told as it says it.
+            Exit::Resources if store_cause(&error).is_none() => {
+                out_of_resources("while the tables were built", &chain(&error))
+            }
+            exit => Self::new(exit, error),
+        }
     }
 }
 

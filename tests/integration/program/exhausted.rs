@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind};
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use parquet::errors::ParquetError;
-use tieout::error::Exit;
+use tieout::error::{Exit, Failure};
 use tieout::warehouse::build::BuildError;
 
 fn exit(source: DataFusionError) -> Exit {
@@ -36,4 +36,17 @@ fn what_ran_out_is_found_however_deep_the_engine_has_wrapped_it() {
     let damage = Error::new(ErrorKind::InvalidData, "unknown frame descriptor");
     assert_eq!(exit(parquet(ParquetError::External(Box::new(damage)))), Exit::InputContract);
     assert_eq!(exit(DataFusionError::Execution("two rows".to_owned())), Exit::InputContract);
+}
+
+#[test]
+fn what_ran_out_is_told_with_its_code_and_what_to_give_more_of() {
+    let said = |source: DataFusionError| {
+        let error = BuildError::Model { model: "ledger".to_owned(), source: Box::new(source) };
+        Failure::from(error).to_string()
+    };
+    let disk = said(DataFusionError::IoError(Error::from_raw_os_error(28)));
+    assert!(disk.starts_with("error[E510]: the disk is full") && disk.contains("help: free some of it"), "{disk}");
+    assert!(disk.contains("model `ledger` cannot be built"), "{disk}");
+    let memory = said(DataFusionError::ResourcesExhausted("no more".to_owned()));
+    assert!(memory.starts_with("error[E511]: memory, threads or open files ran out"), "{memory}");
 }
