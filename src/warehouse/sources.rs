@@ -134,7 +134,7 @@ async fn text_rows(
     let (mut kept, mut rejected, mut counts, mut extra_columns) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
     let mut problems: Vec<Problem> = Vec::new();
     for file in files {
-        let name = file.meta.location.to_string();
+        let name = input.shown(file);
         let fetch = |source| SourceError::Fetch { file: name.clone(), source };
         let bytes = input.store.get(&file.meta.location).await.map_err(fetch)?.bytes().await.map_err(fetch)?;
         match read(&input.source, &name, &file.partitions, &bytes) {
