@@ -1,5 +1,9 @@
 //! Checks: queries that must return no rows. What they return becomes findings, and a blocking one holds the run.
 
+mod undeclared;
+
+pub use undeclared::undeclared_columns;
+
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;

@@ -110,6 +110,67 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Numbers of the operating system for what runs out: processes and memory, open files.
+const RAN_OUT: [i32; 4] = [11, 12, 23, 24];
+
+/// Whether disk, memory, threads or open files ran out beneath an error: that says nothing about what was being read.
+#[must_use]
+pub fn ran_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, OutOfMemory, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            let kind =
+                matches!(io.kind(), StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem | OutOfMemory);
+            if kind || io.raw_os_error().is_some_and(|number| RAN_OUT.contains(&number)) {
+                return true;
+            }
+        }
+        next = error.source();
+    }
+    says_ran_out(&chain(error))
+}
+
+/// The same by the words, where nothing but words is left of an error or a panic.
+#[must_use]
+pub fn says_ran_out(text: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "Cannot allocate memory",
+        "Resource temporarily unavailable",
+        "Too many open files",
+        "not enough memory",
+        "memory allocation of",
+        "AllocError",
+        "zstd returned null pointer",
+    ];
+    WORDS.iter().any(|words| text.contains(words))
+}
+
+/// The words of a panic.
+#[must_use]
+pub fn panicked(panic: &(dyn std::any::Any + Send)) -> &str {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+}
+
+/// What ran out while something was done, for a person.
+#[must_use]
+pub fn out_of_resources(doing: &str, said: &str) -> Failure {
+    let disk = ["space left", "quota", "Read-only"].iter().any(|words| said.contains(words));
+    let (code, what, help) = if disk {
+        ("E510", "the disk is full", "free some of it, or name a larger folder as engine.scratch")
+    } else {
+        (
+            "E511",
+            "memory, threads or open files ran out",
+            "give it more, or take less: engine.memory, engine.parallelism",
+        )
+    };
+    Failure::new(Exit::Resources, format!("error[{code}]: {what} {doing}: {said}\n  help: {help}"))
+}
+
 impl std::fmt::Display for Failure {
     /// The error and what caused it, printed once, at the top.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,6 +1,8 @@
 //! The program: reads environment and clock once, does what was asked, and ends with the documented exit code.
 
+use std::any::Any;
 use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,7 +12,7 @@ use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{
     deliveries, demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
 };
-use tieout::error::{Exit, Failure};
+use tieout::error::{Exit, Failure, out_of_resources, panicked, says_ran_out};
 use tieout::{fault, pipeline, telemetry};
 
 #[global_allocator]
@@ -24,7 +26,9 @@ fn main() -> ExitCode {
     telemetry::start(cli.log_format, &cli.log);
     let invocation = invocation();
     fault::arm(&invocation.environment);
-    let ended = work(&cli, &invocation);
+    // What cannot even begin, for want of threads or memory, panics here.
+    let begun = std::panic::catch_unwind(AssertUnwindSafe(|| work(&cli, &invocation)));
+    let ended = begun.unwrap_or_else(|panic| Err(after_panic(panic.as_ref())));
     invocation.progress.done();
     match ended {
         Ok((text, exit)) => {
@@ -64,14 +68,23 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
                 }
             }
         });
-        // A panic has been told by now; here it only means that there is no outcome.
-        drop(worker.join());
-        ended
+        // A panic has been told by now; here it means that there is no outcome.
+        match worker.join() {
+            Ok(()) => ended,
+            Err(panic) => Some(Err(after_panic(panic.as_ref()))),
+        }
     });
     workers.shutdown_background();
-    ended.unwrap_or_else(|| {
-        Err(Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above"))
-    })
+    ended.unwrap_or_else(|| Err(after_panic(&"")))
+}
+
+/// How a panic ends: what ran out is none of our faults.
+fn after_panic(panic: &(dyn Any + Send)) -> Failure {
+    let said = panicked(panic);
+    if says_ran_out(said) {
+        return out_of_resources("and nothing could go on", said);
+    }
+    Failure::new(Exit::Internal, "error[E999]: internal error, please report; see the log above")
 }
 
 async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {

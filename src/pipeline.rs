@@ -141,6 +141,8 @@ pub struct Source {
     pub columns: Vec<Column>,
     /// The natural key. Empty: rows have none and are never compared.
     pub key: Vec<String>,
+    /// Columns of its files that are not read on purpose.
+    pub ignores: Vec<String>,
     pub owner: String,
     /// How old the newest file may be when the period is due.
     pub freshness: Option<SignedDuration>,

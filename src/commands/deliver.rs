@@ -7,6 +7,7 @@ use crate::error::{Exit, Failure};
 use crate::mail::{self, Delivered, DeliveryReport, Ledger, LoggedMail, OutboxEntry, Policy, Status, Transport, Way};
 use crate::pipeline::Pipeline;
 use crate::publication::{Head, Log};
+use crate::store::{Kind, StoreError};
 use crate::warehouse::output::sha256_hex;
 
 /// What became of every message, and the exit code that asks for.
@@ -42,10 +43,15 @@ pub async fn deliver(
     // Who was tried least comes first: nobody waits for ever behind one at whom the relay falls silent.
     mails.sort_by_key(attempts);
     let policy = Policy::new(&pipeline.delivery);
-    let known: Vec<_> = mails.iter().map(|mail| nothing_to_do(mail, policy, &ledger)).collect();
+    let mut known: Vec<_> = mails.iter().map(|mail| nothing_to_do(mail, policy, &ledger)).collect();
     let mut outbox = Vec::new();
-    for (mail, _) in mails.iter().zip(&known).filter(|(_, known)| known.is_none()) {
-        outbox.extend(message(pipeline, log, mail).await?);
+    for (mail, known) in mails.iter().zip(&mut known).filter(|(_, known)| known.is_none()) {
+        match message(pipeline, log, mail).await {
+            Ok(message) => outbox.extend(message),
+            // The others need not wait for it.
+            Err(MessageError::Damaged(what)) => *known = Some(damaged(mail, &what, policy, &ledger).await?),
+            Err(MessageError::Failed(failure)) => return Err(failure),
+        }
     }
     let report = send(&outbox, pipeline, &ledger, invocation, transport).await?;
     let mut sent = report.delivered.into_iter().map(|delivered| delivered.status);
@@ -134,23 +140,60 @@ fn undelivered(delivered: &[Delivered], mails: &[LoggedMail]) -> Vec<Undelivered
             recipient: delivered.recipient.clone(),
             state: state.trim_start_matches("already ").to_owned(),
             detail: detail.unwrap_or_default(),
+            damaged: matches!(delivered.status, Status::Damaged { .. }),
         }
     })
     .collect()
 }
 
+/// What becomes of a mail whose stored message is damaged: it waits for somebody to put it back, up to its deadline.
+async fn damaged(mail: &LoggedMail, what: &str, policy: Policy, ledger: &Ledger) -> Result<Status, Failure> {
+    tracing::error!(delivery = mail.delivery_id, recipient = mail.masked(), "{what}");
+    let state = mail.state.as_ref();
+    let step = state.map(|state| policy.step(state, mail.committed_at, ledger.now()));
+    if let (Some(mail::Step::Expire { attempt, .. }), Some(to)) = (step, &mail.to) {
+        let to = mail::Recipient { delivery_id: &mail.delivery_id, address: &to.address };
+        let mine = ledger.expire(to, attempt, what).await?;
+        return Ok(if mine { Status::Expired { text: what.to_owned() } } else { Status::Elsewhere });
+    }
+    Ok(Status::Damaged { text: what.to_owned() })
+}
+
+/// Why a stored message cannot be sent.
+#[derive(Debug)]
+pub enum MessageError {
+    /// It is gone, or not the one that was committed: this concerns its recipient alone.
+    Damaged(String),
+    /// The store failed.
+    Failed(Failure),
+}
+
+impl From<MessageError> for Failure {
+    fn from(error: MessageError) -> Self {
+        match error {
+            MessageError::Damaged(what) => Self::new(Exit::InputContract, what),
+            MessageError::Failed(failure) => failure,
+        }
+    }
+}
+
 /// A mail with its stored message; none when its recipient is no longer in the audience.
 ///
 /// # Errors
-/// When the message cannot be read, or is not the one that was committed.
-pub async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<Option<OutboxEntry>, Failure> {
+/// When the message cannot be read, or is not the one that was committed (E627).
+pub async fn message(pipeline: &Pipeline, log: &Log, mail: &LoggedMail) -> Result<Option<OutboxEntry>, MessageError> {
     let Some(to) = mail.to.clone() else { return Ok(None) };
     let outputs = log.outputs();
-    let path = outputs.path(&mail.stored.eml_path)?;
-    let bytes = outputs.read(&path).await?;
+    let failed = |error: StoreError| MessageError::Failed(error.into());
+    let path = outputs.path(&mail.stored.eml_path).map_err(failed)?;
+    let damaged = |why: &str| MessageError::Damaged(format!("error[E627]: message `{}` {why}", outputs.address(&path)));
+    let bytes = match outputs.read(&path).await {
+        Ok(bytes) => bytes,
+        Err(StoreError::Failed { kind: Kind::Missing, .. }) => return Err(damaged("is gone")),
+        Err(error) => return Err(failed(error)),
+    };
     if sha256_hex(&bytes) != mail.stored.eml_sha256 {
-        let message = format!("error[E627]: message `{}` is not the one that was committed", outputs.address(&path));
-        return Err(Failure::new(Exit::InputContract, message));
+        return Err(damaged("is not the one that was committed"));
     }
     let from = pipeline.delivery.from.clone();
     let (delivery_id, committed_at) = (mail.delivery_id.clone(), mail.committed_at);

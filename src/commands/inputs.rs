@@ -1,7 +1,7 @@
 //! Pinning: which files a run reads, exactly which versions of them, and whether they keep their contracts on the surface.
 
 use crate::calendar::Period;
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, out_of_resources};
 use crate::pipeline::{Pipeline, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{ChangedInputs, Listed, PinnedFile, StoreError, Stores};
@@ -39,6 +39,9 @@ pub async fn pin(
         match input.read_footers().await {
             Ok(()) => {}
             Err(FooterError::Contract(found)) => problems.extend(found.0),
+            Err(FooterError::RanOut { file, said }) => {
+                return Err(out_of_resources(&format!("while `{file}` was read"), &said));
+            }
             Err(FooterError::Store(error)) => {
                 changed.check()?;
                 return Err(error.into());

@@ -35,7 +35,7 @@ pub enum Notice<'a> {
     Undelivered { mails: &'a [Undelivered] },
 }
 
-/// A recipient who was refused or given up, or in doubt.
+/// A recipient who was refused or given up, or in doubt, or whose message is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
     pub delivery_id: String,
@@ -43,9 +43,11 @@ pub struct Undelivered {
     pub recipient_hash: String,
     /// Masked.
     pub recipient: String,
-    /// `rejected`, `expired` or `in doubt`.
+    /// `rejected`, `expired`, `in doubt` or `damaged`.
     pub state: String,
     pub detail: String,
+    /// What is stored is not what was committed, so there was no attempt to tell of.
+    pub damaged: bool,
 }
 
 /// A notice in words.
@@ -84,7 +86,11 @@ async fn tell_undelivered(
     let ledger = ledger(log, invocation)?;
     let mut new = Vec::new();
     for mail in mails {
-        let attempt = ledger.untold(&mail.delivery_id, &mail.recipient_hash).await?;
+        let attempt = if mail.damaged {
+            ledger.untold_damage(&mail.delivery_id, &mail.recipient_hash).await?
+        } else {
+            ledger.untold(&mail.delivery_id, &mail.recipient_hash).await?
+        };
         new.extend(attempt.map(|attempt| (mail, attempt)));
     }
     if new.is_empty() {

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::checks::{Finding, differing_totals, findings, stale_sources};
+use crate::checks::{Finding, differing_totals, findings, stale_sources, undeclared_columns};
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
 use crate::commands::due::{Due, DueState, due, moment};
@@ -226,6 +226,7 @@ impl Run<'_> {
         let mut found = differing_totals(&self.project.pipeline, comparisons);
         found.extend(self.known.iter().cloned());
         found.extend(stale_sources(&self.inputs, self.moment.as_of));
+        found.extend(undeclared_columns(&self.inputs, &built.extra_columns));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
         Ok(found)
     }

@@ -12,7 +12,7 @@ use crate::controls::page::Page;
 use crate::controls::reader::{ControlError, batches_of};
 use crate::controls::total::Totals;
 use crate::controls::{Comparison, compare};
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, says_ran_out};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::store::{Call, Kind};
 use crate::warehouse::inputs::{Inputs, SourceInput};
@@ -43,6 +43,7 @@ impl From<AuditError> for Failure {
                 kind => kind.exit(),
             },
             AuditError::Changed { .. } | AuditError::Rows { .. } => Exit::Resources,
+            AuditError::Control { source: ControlError::Decode(said), .. } if says_ran_out(said) => Exit::Resources,
             AuditError::Control { .. } => Exit::InputContract,
             AuditError::Sum(_) => Exit::Definition,
         };

@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, PrimitiveArray, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -127,7 +130,7 @@ struct Texts {
 }
 
 fn texts(rows: &RecordBatch, name: &str) -> Result<Texts, ControlError> {
-    let column = column(rows, name)?;
+    let column = &plain(column(rows, name)?)?;
     Ok(match column.data_type() {
         DataType::Utf8 => distinct(column.as_string::<i32>().iter().map(Option::unwrap_or_default)),
         DataType::Utf8View => distinct(column.as_string_view().iter().map(Option::unwrap_or_default)),
@@ -161,6 +164,16 @@ fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Texts {
 
 fn column<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ControlError> {
     rows.column_by_name(name).ok_or_else(|| ControlError::NoColumn(name.to_owned()))
+}
+
+/// A column with its values in place of their numbers in a dictionary.
+fn plain(column: &ArrayRef) -> Result<ArrayRef, ControlError> {
+    match column.data_type() {
+        DataType::Dictionary(_, values) => {
+            cast(column, values).map_err(|error| ControlError::Decode(error.to_string()))
+        }
+        _ => Ok(Arc::clone(column)),
+    }
 }
 
 /// One product per row: an array as it is, or numbers made of several. Zero where a factor is null.
@@ -212,13 +225,16 @@ fn product(rows: &RecordBatch, term: &Term) -> Result<Product, ControlError> {
 
 /// A column of exact numbers.
 fn numbers(rows: &RecordBatch, name: &str) -> Result<Product, ControlError> {
-    let column = column(rows, name)?;
+    let column = &plain(column(rows, name)?)?;
     let made = |numbers| Product { numbers: Numbers::Made(numbers), scale: 0 };
+    let places = |scale: &i8| u32::try_from(*scale).map_err(|_| no_number(name, column));
     Ok(match column.data_type() {
         DataType::Decimal128(_, scale) => Product {
             numbers: Numbers::Decimals(column.as_primitive::<Decimal128Type>().clone()),
-            scale: u32::try_from(*scale).map_err(|_| no_number(name, column))?,
+            scale: places(scale)?,
         },
+        DataType::Decimal64(_, scale) => Product { scale: places(scale)?, ..made(widened::<Decimal64Type>(column)) },
+        DataType::Decimal32(_, scale) => Product { scale: places(scale)?, ..made(widened::<Decimal32Type>(column)) },
         DataType::Int64 => made(widened::<Int64Type>(column)),
         DataType::Int32 => made(widened::<Int32Type>(column)),
         DataType::Int16 => made(widened::<Int16Type>(column)),

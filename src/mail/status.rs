@@ -57,6 +57,10 @@ pub enum Status {
     InDoubt {
         text: String,
     },
+    /// Not sent: what is stored is not the message that was committed. Put back, it is sent by the next run.
+    Damaged {
+        text: String,
+    },
     /// Another run is at it.
     Elsewhere,
     /// Not attempted: the relay failed for all, or the run was asked to stop.
@@ -80,6 +84,7 @@ impl Status {
             Self::Expired { text } => ("expired", Some(text.clone()), false),
             Self::AlreadyExpired { text } => ("already expired", Some(text.clone()), true),
             Self::InDoubt { text } => ("in doubt", Some(text.clone()), false),
+            Self::Damaged { text } => ("damaged", Some(text.clone()), false),
             Self::Elsewhere => ("being sent by another run", None, false),
             Self::Untried => ("not tried", None, false),
         };
@@ -106,6 +111,7 @@ impl Status {
                 | Self::Expired { .. }
                 | Self::AlreadyExpired { .. }
                 | Self::InDoubt { .. }
+                | Self::Damaged { .. }
         )
     }
 }
@@ -161,6 +167,7 @@ fn line(f: &mut fmt::Formatter<'_>, Delivered { delivery_id, recipient, status }
         Status::InDoubt { text } => {
             write!(f, "\nerror[E625]: {recipient} in doubt ({delivery_id}), not sent again: {text}")
         }
+        Status::Damaged { text } => write!(f, "\n{text} ({recipient}, {delivery_id})"),
         Status::Elsewhere => write!(f, "\n{recipient} is being served by another run ({delivery_id})"),
         Status::Untried => write!(f, "\n{recipient} was not tried ({delivery_id})"),
     }

@@ -141,9 +141,12 @@ pub struct SourceSpec {
     /// Hive partition columns in path order. The one of kind period says which period a file arrived for.
     #[serde(default)]
     pub partitions: InOrder<PartitionSpec>,
-    /// Columns that identify a row.
+    /// Columns that identify a row. They are never null.
     #[serde(default)]
     pub key: Vec<String>,
+    /// Columns of its files that are known and not read. Others that the contract does not mention are a warning.
+    #[serde(default)]
+    pub ignores: Vec<String>,
     /// Who answers for the data: a mail address.
     pub owner: String,
     /// How old the newest file may be when a period is due, such as 6h or 2d.

@@ -3,6 +3,8 @@
 //! An intake is the unit of work, so memory is one intake's. Rows that belong to an older intake than the one they
 //! arrived in are carried back until they are matched.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,14 +20,14 @@ use datafusion::logical_expr::{ScalarUDF, col};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 
+pub use error::BuildError;
+
 use crate::calendar::Period;
-use crate::error::{Exit, Failure};
+use crate::error::Exit;
 use crate::models::{Model, ModelGraph};
 use crate::pipeline::{Carried, Pipeline, Scope};
-use crate::problem::{Problem, Problems};
-use crate::store::{Call, Kind, store_cause};
 use crate::telemetry::Progress;
-use crate::warehouse::bindings::{BindingError, Bindings, Moment, bindings};
+use crate::warehouse::bindings::{Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
 use crate::warehouse::contract::quoted;
 use crate::warehouse::counted::{CountedFile, source_files};
@@ -37,63 +39,10 @@ use crate::warehouse::marts::MartWriter;
 use crate::warehouse::output::{self, Output, WrittenFile};
 use crate::warehouse::prepared::{self, Prepared};
 use crate::warehouse::session::{Limits, runtime, session};
+use crate::warehouse::shared::refuse_shared_keys;
 use crate::warehouse::sorted::in_order;
-use crate::warehouse::sources::{SourceError, SourceRows, read_source, refuse_shared_keys};
+use crate::warehouse::sources::{SourceError, SourceRows, read_source};
 use crate::warehouse::table::nullable;
-
-/// Why a build stopped. Nothing of it has been published.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    #[error("model `{model}` cannot be built")]
-    Model { model: String, source: Box<DataFusionError> },
-    #[error("{0}")]
-    Definition(Problems),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error("a mart cannot be written")]
-    Write(#[from] object_store::Error),
-    #[error("the engine failed")]
-    Engine(#[from] DataFusionError),
-    #[error(transparent)]
-    Binding(#[from] BindingError),
-}
-
-impl BuildError {
-    /// The exit code a scheduler branches on.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Model { source, .. } | Self::Source(SourceError::Read { source, .. }) => engine_exit(source),
-            Self::Engine(source) => engine_exit(source),
-            Self::Definition(_) => Exit::Definition,
-            Self::Source(SourceError::Contract(_)) => Exit::InputContract,
-            Self::Source(SourceError::Fetch { source, .. }) | Self::Write(source) => Kind::of(Call::Put, source).exit(),
-            Self::Binding(_) => Exit::Internal,
-        }
-    }
-}
-
-/// Resources that ran out pass, or can be given, and so does a store's refusal; anything else came with the data.
-fn engine_exit(error: &DataFusionError) -> Exit {
-    match (store_cause(error), error.find_root()) {
-        (Some(cause), _) => Kind::of(Call::Get, cause).exit(),
-        (_, DataFusionError::ResourcesExhausted(_) | DataFusionError::IoError(_)) => Exit::Resources,
-        (_, DataFusionError::Internal(_)) => Exit::Internal,
-        _ => Exit::InputContract,
-    }
-}
-
-impl From<BuildError> for Failure {
-    fn from(error: BuildError) -> Self {
-        Self::new(error.exit(), error)
-    }
-}
-
-impl From<Problem> for BuildError {
-    fn from(problem: Problem) -> Self {
-        Self::Definition(problem.into())
-    }
-}
 
 /// What a build gives: the files of every mart, and a session in which every kept table can be queried.
 pub struct Built {
@@ -101,6 +50,8 @@ pub struct Built {
     /// Sees all rows of all intakes and periods: checks run here.
     pub session: SessionContext,
     pub bindings: Bindings,
+    /// Columns of text files that the contract does not mention, by source.
+    pub extra_columns: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Everything a build works with.
@@ -134,12 +85,15 @@ impl Build<'_> {
             keys_seen: KeyRuns::new(&self.limits.scratch),
             prepared: Prepared::default(),
             counted: Vec::new(),
+            extra_columns: BTreeMap::new(),
         };
         building.build_reference().await?;
         let intakes = self.inputs.intakes();
         self.progress.stage("intakes", intakes.len());
         for intake in intakes {
-            building.build_intake(intake).await?;
+            if let Err(error) = building.build_intake(intake).await {
+                return Err(building.explained(error).await);
+            }
             self.progress.step(&intake.map_or_else(|| "all".to_owned(), |period| period.to_string()));
         }
         building.refuse_shared_keys().await?;
@@ -151,7 +105,8 @@ impl Build<'_> {
         }
         self.progress.stage("history", 1);
         let session = building.build_history().await?;
-        Ok(Built { files: building.files, session, bindings: building.bindings })
+        let Building { files, bindings, extra_columns, .. } = building;
+        Ok(Built { files, session, bindings, extra_columns })
     }
 }
 
@@ -171,6 +126,7 @@ struct Building<'a> {
     /// Plans of intake scope.
     prepared: Prepared,
     counted: Vec<CountedFile>,
+    extra_columns: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Building<'_> {
@@ -262,6 +218,17 @@ impl Building<'_> {
             refuse_shared_keys(&context, input, &self.keys_seen).await?;
         }
         Ok(())
+    }
+
+    /// A key in several intakes can make a model fail that has both rows: then the key is what is wrong.
+    async fn explained(&self, error: BuildError) -> BuildError {
+        if error.exit() != Exit::InputContract {
+            return error;
+        }
+        match self.refuse_shared_keys().await {
+            Err(shared @ BuildError::Source(SourceError::Contract(_))) => shared,
+            _ => error,
+        }
     }
 
     /// A carried model shows its own rows and those still waiting from newer intakes.
@@ -385,7 +352,9 @@ impl Building<'_> {
             if whole != (scope == Scope::Reference) {
                 continue;
             }
-            let SourceRows { tables, files } = read_source(context, input, intake, &mut self.keys_seen).await?;
+            let SourceRows { tables, files, extra_columns } =
+                read_source(context, input, intake, &mut self.keys_seen).await?;
+            self.extra_columns.entry(name.clone()).or_default().extend(extra_columns);
             self.counted.extend(files.into_iter().map(|file| CountedFile { source: name.clone(), intake, ..file }));
             for (table, frame) in tables {
                 if !self.is_read(&table) {

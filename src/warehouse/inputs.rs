@@ -16,10 +16,11 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 use crate::calendar::Period;
+use crate::error;
 use crate::pipeline::{Format, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{Call, StoreError};
-use crate::warehouse::physical::{column_problems, extra_columns};
+use crate::warehouse::physical::{column_problems, undeclared};
 
 /// The files that one period's intake, or a whole source, consists of.
 pub type Intake = Option<Period>;
@@ -62,6 +63,9 @@ pub enum FooterError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Contract(Problems),
+    /// Memory or threads ran out, which says nothing about the file either.
+    #[error("`{file}` cannot be read: {said}")]
+    RanOut { file: String, said: String },
 }
 
 impl Inputs {
@@ -88,6 +92,12 @@ impl SourceInput {
         self.files.iter().filter(move |file| whole || file.intake == intake)
     }
 
+    /// A file of this source as a person finds it: local ones by their whole path.
+    #[must_use]
+    pub fn shown(&self, file: &InputFile) -> String {
+        shown(&self.source, &file.meta.location)
+    }
+
     /// Reads every Parquet footer and compares it with the contract. Text files are compared when they are read.
     ///
     /// # Errors
@@ -103,7 +113,8 @@ impl SourceInput {
                 Ok(footer) => {
                     let shown = shown(&self.source, &file.meta.location);
                     problems.extend(column_problems(&self.source, &shown, footer.schema()));
-                    self.extra_columns.extend(extra_columns(&self.source, footer.schema()));
+                    let names = footer.schema().fields().iter().map(|field| field.name().as_str());
+                    self.extra_columns.extend(undeclared(&self.source, names));
                     file.rows = u64::try_from(footer.metadata().file_metadata().num_rows()).ok();
                     file.suspect_nulls = suspect_nulls(&self.source, footer.schema(), footer.metadata());
                 }
@@ -122,19 +133,27 @@ fn shown(source: &Source, location: &Path) -> String {
 async fn read_footer(
     store: &Arc<dyn ObjectStore>,
     meta: &ObjectMeta,
-) -> Result<Result<ArrowReaderMetadata, Problem>, StoreError> {
+) -> Result<Result<ArrowReaderMetadata, Problem>, FooterError> {
     let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
     let footer = tokio::spawn(async move {
         let metadata = ParquetMetaDataReader::new().load_and_finish(ranges, size).await?;
         ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
     });
+    let ran_out = |said: String| FooterError::RanOut { file: meta.location.to_string(), said };
     Ok(match footer.await {
         Ok(Ok(footer)) => Ok(footer),
         Ok(Err(error)) => match StoreError::beneath(Call::Get, meta.location.as_ref(), &error) {
-            Some(failed) => return Err(failed),
+            Some(failed) => return Err(failed.into()),
+            None if error::ran_out(&error) => return Err(ran_out(error.to_string())),
             None => Err(undecodable(&meta.location, &error.to_string())),
         },
-        Err(_) => Err(undecodable(&meta.location, "its footer makes no sense")),
+        Err(ended) => {
+            let said = ended.try_into_panic().map(|panic| error::panicked(panic.as_ref()).to_owned());
+            match said.unwrap_or_default() {
+                said if error::says_ran_out(&said) => return Err(ran_out(said)),
+                _ => Err(undecodable(&meta.location, "its footer makes no sense")),
+            }
+        }
     })
 }
 

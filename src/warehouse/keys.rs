@@ -122,21 +122,34 @@ pub async fn repeated_keys(
     key: &[String],
     suspicious: &BTreeSet<u64>,
 ) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let mut found = Vec::new();
-    let mut stream = keys_of(rows, key)?.execute_stream().await?;
-    while let Some(batch) = stream.next().await {
-        let batch = batch?;
-        let mask: BooleanArray = hash(&batch)?.iter().map(|hash| Some(suspicious.contains(hash))).collect();
-        if mask.true_count() > 0 {
-            found.push(filter_record_batch(&batch, &mask)?);
-        }
-    }
+    let found = keys_behind(rows, key, suspicious).await?;
     if found.is_empty() {
         return Ok(found);
     }
     let keys: Vec<Expr> = key.iter().map(|name| col(quoted(name))).collect();
     let counted = context.read_batches(found)?.aggregate(keys.clone(), vec![count(lit(1_i64)).alias("copies__")])?;
     counted.filter(col("copies__").gt(lit(1_i64)))?.select(keys)?.collect().await
+}
+
+/// The keys that have one of these hashes, as often as they occur.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub async fn keys_behind(
+    rows: &DataFrame,
+    key: &[String],
+    hashes: &BTreeSet<u64>,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let mut found = Vec::new();
+    let mut stream = keys_of(rows, key)?.execute_stream().await?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let mask: BooleanArray = hash(&batch)?.iter().map(|hash| Some(hashes.contains(hash))).collect();
+        if mask.true_count() > 0 {
+            found.push(filter_record_batch(&batch, &mask)?);
+        }
+    }
+    Ok(found)
 }
 
 fn keys_of(rows: &DataFrame, key: &[String]) -> Result<DataFrame, DataFusionError> {

@@ -3,6 +3,8 @@
 //! The engine would read integer cents as whole units, fill a missing column with nulls and narrow decimals in silence,
 //! so every difference that could change a value is a problem here.
 
+use std::collections::BTreeSet;
+
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
 use crate::pipeline::{Column, ColumnType, Source};
@@ -15,16 +17,31 @@ pub fn column_problems(source: &Source, file: &str, found: &Schema) -> Vec<Probl
     source.columns.iter().filter_map(|column| column_problem(column, file, found)).collect()
 }
 
-/// Columns that the contract does not mention. They are not read.
+/// A declared column that a file has more than once: nobody can say which of them counts.
 #[must_use]
-pub fn extra_columns(source: &Source, found: &Schema) -> Vec<String> {
-    let declared = |name: &String| source.columns.iter().any(|column| &column.name == name);
-    let partition = |name: &String| source.partitions.iter().any(|(partition, _)| partition == name);
-    let names = found.fields().iter().map(|field| field.name().clone());
-    names.filter(|name| !declared(name) && !partition(name)).collect()
+pub fn repeated_column<'a>(name: &str, file: &str, found: impl Iterator<Item = &'a str>) -> Option<Problem> {
+    let times = found.filter(|found| *found == name).count();
+    (times > 1).then(|| {
+        Problem::new("E305", format!("`{file}` has column `{name}` {times} times, and nobody can say which counts"))
+            .help("export the file with every column once")
+    })
+}
+
+/// Those of a file's columns that the source neither declares nor ignores.
+#[must_use]
+pub fn undeclared<'a>(source: &Source, found: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let declared = |name: &str| source.columns.iter().any(|column| column.name == name);
+    let partition = |name: &str| source.partitions.iter().any(|(partition, _)| partition == name);
+    let ignored = |name: &str| source.ignores.iter().any(|ignored| ignored == name);
+    let found = found.into_iter().filter(|name| !declared(name) && !partition(name) && !ignored(name));
+    found.map(str::to_owned).collect()
 }
 
 fn column_problem(column: &Column, file: &str, found: &Schema) -> Option<Problem> {
+    let names = found.fields().iter().map(|field| field.name().as_str());
+    if let Some(problem) = repeated_column(&column.name, file, names) {
+        return Some(problem);
+    }
     let Ok(field) = found.field_with_name(&column.name) else {
         let problem = Problem::new("E305", format!("`{file}` has no column `{}`", column.name));
         let names = found.fields().iter().map(|field| field.name().as_str());

@@ -1,5 +1,6 @@
 //! The rows of a source in one intake, as the tables SQL may read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
@@ -10,10 +11,10 @@ use object_store::ObjectStoreExt;
 use crate::pipeline::Format;
 use crate::problem::{Problem, Problems};
 use crate::warehouse::build::store_url;
-use crate::warehouse::contract::{key_text, sort_out};
+use crate::warehouse::contract::sort_out;
 use crate::warehouse::counted::CountedFile;
 use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
-use crate::warehouse::keys::{KeyRuns, repeated_keys};
+use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::schema::{file_schema, partition_fields, rejected_schema, source_schema};
 use crate::warehouse::table::{FileTable, TableFile, nullable};
 use crate::warehouse::text::{TextError, read};
@@ -33,6 +34,8 @@ pub enum SourceError {
 pub struct SourceRows {
     pub tables: Vec<(String, DataFrame)>,
     pub files: Vec<CountedFile>,
+    /// Columns of text files that the contract does not mention.
+    pub extra_columns: BTreeSet<String>,
 }
 
 /// Reads a source's rows of one intake and sorts them by the contract.
@@ -48,12 +51,8 @@ pub async fn read_source(
     let name = &input.source.name;
     let files: Vec<&InputFile> = input.of_intake(intake).collect();
     let read_error = |error: DataFusionError| SourceError::Read { name: name.clone(), source: Box::new(error) };
-    let (raw, unreadable, counts) = match input.source.format {
-        Format::Parquet => {
-            (parquet_rows(context, input, &files).map_err(read_error)?, Vec::new(), footer_counts(&files))
-        }
-        Format::Csv | Format::Ndjson => text_rows(context, input, &files).await?,
-    };
+    let FileRows { rows: raw, rejected: unreadable, counts, extra_columns } =
+        rows_of_files(context, input, &files).await?;
     let suspect: Vec<String> = input
         .source
         .columns
@@ -74,7 +73,35 @@ pub async fn read_source(
         (format!("{name}_rejected"), table(rejected_schema(&input.source), rows.rejected)?),
         (format!("{name}_duplicates"), table(duplicates_schema, rows.duplicates)?),
     ];
-    Ok(SourceRows { tables, files: counts })
+    Ok(SourceRows { tables, files: counts, extra_columns })
+}
+
+/// The rows of some files of one source, before its contract sorts them.
+pub(super) struct FileRows {
+    pub rows: DataFrame,
+    /// Rows that cannot be read, in the rejected schema.
+    rejected: Vec<arrow::array::RecordBatch>,
+    counts: Vec<CountedFile>,
+    /// Columns that the contract does not mention.
+    extra_columns: BTreeSet<String>,
+}
+
+/// Reads files of a source in its format.
+///
+/// # Errors
+/// When a file cannot be fetched or decoded.
+pub(super) async fn rows_of_files(
+    context: &SessionContext,
+    input: &SourceInput,
+    files: &[&InputFile],
+) -> Result<FileRows, SourceError> {
+    if input.source.format != Format::Parquet {
+        return text_rows(context, input, files).await;
+    }
+    let rows = parquet_rows(context, input, files)
+        .map_err(|error| SourceError::Read { name: input.source.name.clone(), source: Box::new(error) })?;
+    // The footers have said which columns there are.
+    Ok(FileRows { rows, rejected: Vec::new(), counts: footer_counts(files), extra_columns: BTreeSet::new() })
 }
 
 fn parquet_rows(
@@ -99,17 +126,15 @@ fn counted(file: &InputFile, rows: u64) -> CountedFile {
     CountedFile { file: file.meta.location.to_string(), rows, bytes: file.meta.size, ..CountedFile::default() }
 }
 
-type TextRows = (DataFrame, Vec<arrow::array::RecordBatch>, Vec<CountedFile>);
-
 async fn text_rows(
     context: &SessionContext,
     input: &SourceInput,
     files: &[&InputFile],
-) -> Result<TextRows, SourceError> {
-    let (mut kept, mut rejected, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+) -> Result<FileRows, SourceError> {
+    let (mut kept, mut rejected, mut counts, mut extra_columns) = (Vec::new(), Vec::new(), Vec::new(), BTreeSet::new());
     let mut problems: Vec<Problem> = Vec::new();
     for file in files {
-        let name = file.meta.location.to_string();
+        let name = input.shown(file);
         let fetch = |source| SourceError::Fetch { file: name.clone(), source };
         let bytes = input.store.get(&file.meta.location).await.map_err(fetch)?.bytes().await.map_err(fetch)?;
         match read(&input.source, &name, &file.partitions, &bytes) {
@@ -121,40 +146,13 @@ async fn text_rows(
                 kept.extend(rows.kept);
                 rejected.extend(rows.rejected);
                 counts.push(counted(file, rows.rows));
+                extra_columns.extend(rows.extra_columns);
             }
         }
     }
     Problems::none_or(problems, ()).map_err(SourceError::Contract)?;
     let table = MemTable::try_new(nullable(&source_schema(&input.source)), vec![kept]);
     let frame = table.and_then(|table| context.read_table(Arc::new(table)));
-    let frame =
-        frame.map_err(|error| SourceError::Read { name: input.source.name.clone(), source: Box::new(error) })?;
-    Ok((frame, rejected, counts))
-}
-
-/// Keys that several intakes of one source hold: which of the rows counts, nobody can say, and they have been used.
-///
-/// # Errors
-/// `E311` with the first such keys, or when the rows cannot be read again.
-pub async fn refuse_shared_keys(
-    context: &SessionContext,
-    input: &SourceInput,
-    keys_seen: &KeyRuns,
-) -> Result<(), SourceError> {
-    let source = &input.source;
-    let read_error = |error: DataFusionError| SourceError::Read { name: source.name.clone(), source: Box::new(error) };
-    let shared = keys_seen.shared(&source.name).map_err(read_error)?;
-    if shared.is_empty() || source.format != Format::Parquet {
-        return Ok(());
-    }
-    let files: Vec<&InputFile> = input.files.iter().collect();
-    let all = parquet_rows(context, input, &files).map_err(read_error)?;
-    let keys = repeated_keys(context, &all, &source.key, &shared).await.map_err(read_error)?;
-    let count: usize = keys.iter().map(arrow::array::RecordBatch::num_rows).sum();
-    let Some(first) = keys.iter().find(|batch| batch.num_rows() > 0) else { return Ok(()) };
-    let shown = key_text(source, first, 0).map_err(read_error)?.unwrap_or_default();
-    let problem =
-        Problem::new("E311", format!("{count} keys of `{}` occur in several intakes, first: {shown}", source.name))
-            .help("take the older copy out of its partition, or declare the rows with a key that tells them apart");
-    Err(SourceError::Contract(problem.into()))
+    let rows = frame.map_err(|error| SourceError::Read { name: input.source.name.clone(), source: Box::new(error) })?;
+    Ok(FileRows { rows, rejected, counts, extra_columns })
 }

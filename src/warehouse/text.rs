@@ -22,6 +22,8 @@ use crate::pipeline::{Column, ColumnType, Format, Source};
 use crate::problem::{Problem, nearest};
 use crate::warehouse::contract::rejected_with_content;
 use crate::warehouse::functions::days;
+use crate::warehouse::physical::{repeated_column, undeclared};
+use crate::warehouse::quotes::{QuoteFault, quote_fault};
 use crate::warehouse::schema::source_schema;
 
 const BATCH: usize = 8192;
@@ -32,6 +34,8 @@ pub struct TypedRows {
     pub kept: Vec<RecordBatch>,
     pub rejected: Vec<RecordBatch>,
     pub rows: u64,
+    /// Columns that the contract does not mention.
+    pub extra_columns: BTreeSet<String>,
 }
 
 /// Why a text file cannot be read at all.
@@ -48,59 +52,72 @@ pub enum TextError {
 /// # Errors
 /// A problem when the file is no CSV or NDJSON, or lacks a column.
 pub fn read(source: &Source, file: &str, partitions: &[String], bytes: &Bytes) -> Result<TypedRows, TextError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut rows = TypedRows::default();
-    for batch in text_batches(source, file, bytes)? {
-        let (batch, reasons) = batch?;
-        rows.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
-        let (kept, rejected) = typed(source, partitions, &batch, reasons)?;
-        rows.kept.push(kept);
-        rows.rejected.extend(rejected);
+    if source.format == Format::Ndjson {
+        let mut lines = JsonLines::new(source, file, bytes);
+        for batch in &mut lines {
+            rows.add(source, partitions, batch?)?;
+        }
+        rows.extra_columns = undeclared(source, lines.names.iter().map(String::as_str));
+        return Ok(rows);
+    }
+    let schema = csv_schema(source, file, bytes)?;
+    rows.extra_columns = undeclared(source, schema.fields().iter().map(|field| field.name().as_str()));
+    let undecodable = |error: ArrowError| cannot_decode(file, &error.to_string());
+    let reader = csv::ReaderBuilder::new(schema).with_header(true).with_batch_size(BATCH);
+    for batch in reader.build(Cursor::new(bytes)).map_err(undecodable)? {
+        let batch = batch.map_err(undecodable)?;
+        let reasons = vec![None; batch.num_rows()];
+        rows.add(source, partitions, (batch, reasons))?;
     }
     Ok(rows)
 }
 
-/// Rows as text, and why a row is rejected whatever its values.
-type Texts = (RecordBatch, Vec<Option<String>>);
-type Batches<'a> = Box<dyn Iterator<Item = Result<Texts, TextError>> + 'a>;
-
-fn text_batches<'a>(source: &'a Source, file: &'a str, bytes: &'a Bytes) -> Result<Batches<'a>, TextError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if source.format == Format::Ndjson {
-        return Ok(Box::new(JsonLines::new(source, file, bytes)));
+impl TypedRows {
+    fn add(&mut self, source: &Source, partitions: &[String], (batch, reasons): Texts) -> Result<(), TextError> {
+        self.rows += u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
+        let (kept, rejected) = typed(source, partitions, &batch, reasons)?;
+        self.kept.push(kept);
+        self.rejected.extend(rejected);
+        Ok(())
     }
-    let undecodable = move |error: ArrowError| {
-        TextError::Problem(
-            Problem::new("E303", format!("cannot decode `{file}`: {error}"))
-                .help("correct the line, or export the file again"),
-        )
-    };
-    let schema = csv_schema(source, file, bytes)?;
-    let reader = csv::ReaderBuilder::new(schema).with_header(true).with_batch_size(BATCH);
-    let reader = reader.build(Cursor::new(bytes)).map_err(undecodable)?;
-    Ok(Box::new(reader.map(move |batch| {
-        let batch = batch.map_err(undecodable)?;
-        let reasons = vec![None; batch.num_rows()];
-        Ok((batch, reasons))
-    })))
 }
 
-/// The header's columns, all text; every column of the contract must be there.
+/// Rows as text, and why a row is rejected whatever its values.
+type Texts = (RecordBatch, Vec<Option<String>>);
+
+/// `place` is a file, or a line of one.
+fn cannot_decode(place: &str, why: &str) -> TextError {
+    TextError::Problem(
+        Problem::new("E303", format!("cannot decode `{place}`: {why}"))
+            .help("correct the line, or export the file again"),
+    )
+}
+
+/// The header's columns, all text; every column of the contract must be there, once.
 fn csv_schema(source: &Source, file: &str, bytes: &[u8]) -> Result<SchemaRef, TextError> {
+    if let Some(QuoteFault { line, why }) = quote_fault(bytes) {
+        return Err(cannot_decode(&format!("{file}:{line}"), why));
+    }
     let format = csv::reader::Format::default().with_header(true);
     let (header, _) = format.infer_schema(Cursor::new(bytes), Some(0)).map_err(|error| {
         TextError::Problem(Problem::new("E303", format!("`{file}` has no readable header: {error}")))
     })?;
+    let names = || header.fields().iter().map(|field| field.name().as_str());
     for column in &source.columns {
+        if let Some(problem) = repeated_column(&column.name, file, names()) {
+            return Err(TextError::Problem(problem));
+        }
         if header.field_with_name(&column.name).is_err() {
             let problem = Problem::new("E305", format!("`{file}` has no column `{}`", column.name));
-            let near = nearest(&column.name, header.fields().iter().map(|field| field.name().as_str()));
-            return Err(TextError::Problem(match near {
+            return Err(TextError::Problem(match nearest(&column.name, names()) {
                 Some(name) => problem.help(format!("did you mean `{name}`? Names are compared exactly")),
                 None => problem.help("add the column to the file, or take it out of the source's contract"),
             }));
         }
     }
-    let fields: Vec<_> = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true)).collect();
+    let fields: Vec<_> = names().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 
@@ -111,6 +128,8 @@ struct JsonLines<'a> {
     lines: Lines<'a>,
     /// Every name that any line has.
     names: BTreeSet<String>,
+    /// Lines that held an object so far.
+    count: usize,
     ended: bool,
 }
 
@@ -119,21 +138,19 @@ type Lines<'a> = std::iter::Enumerate<std::slice::Split<'a, u8, fn(&u8) -> bool>
 impl<'a> JsonLines<'a> {
     fn new(source: &'a Source, file: &'a str, bytes: &'a [u8]) -> Self {
         let newline: fn(&u8) -> bool = |byte| *byte == b'\n';
-        Self { source, file, lines: bytes.split(newline).enumerate(), names: BTreeSet::new(), ended: false }
+        Self { source, file, lines: bytes.split(newline).enumerate(), names: BTreeSet::new(), count: 0, ended: false }
     }
 
-    /// A column that no line has was renamed when there are other names, and is only always empty when there are none.
-    fn renamed(&self) -> Option<TextError> {
-        let Source { columns, partitions, .. } = self.source;
-        let declared = |name: &String| {
-            columns.iter().any(|column| column.name == *name)
-                || partitions.iter().any(|(partition, _)| partition == name)
-        };
-        let column = columns.iter().find(|column| !self.names.contains(&column.name))?;
-        let mut strange = self.names.iter().filter(|name| !declared(name)).map(String::as_str).peekable();
-        strange.peek()?;
-        let problem = Problem::new("E305", format!("no line of `{}` has `{}`", self.file, column.name));
-        Some(TextError::Problem(match nearest(&column.name, strange) {
+    /// The first declared column that no line has: even one that may be null is written as null somewhere, or it was
+    /// renamed or lost. A file without lines says nothing of its columns.
+    fn missing(&self) -> Option<TextError> {
+        let column = self.source.columns.iter().find(|column| !self.names.contains(&column.name))?;
+        if self.count == 0 {
+            return None;
+        }
+        let strange = undeclared(self.source, self.names.iter().map(String::as_str));
+        let problem = Problem::new("E305", format!("no line of `{}` has column `{}`", self.file, column.name));
+        Some(TextError::Problem(match nearest(&column.name, strange.iter().map(String::as_str)) {
             Some(name) => problem.help(format!("did you mean `{name}`? Names are compared exactly")),
             None => problem.help("write it with null where it has no value, or take it out of the contract"),
         }))
@@ -153,17 +170,13 @@ impl<'a> JsonLines<'a> {
             }
             objects.push(object);
         }
+        self.count += objects.len();
         Ok(objects)
     }
 
     /// The names of a line's object with their values as written.
     fn object(&self, at: usize, line: &'a [u8]) -> Result<BTreeMap<String, &'a str>, TextError> {
-        let wrong = |why: String| {
-            TextError::Problem(
-                Problem::new("E303", format!("cannot decode `{}:{}`: {why}", self.file, at + 1))
-                    .help("correct the line, or export the file again"),
-            )
-        };
+        let wrong = |why: String| cannot_decode(&format!("{}:{}", self.file, at + 1), &why);
         let line = str::from_utf8(line).map_err(|_| wrong("it is not UTF-8".to_owned()))?.trim_ascii();
         let valid = serde_json::from_str::<IgnoredAny>(line);
         valid.map_err(|error| wrong(format!("no JSON at column {}", error.column())))?;
@@ -212,7 +225,7 @@ impl Iterator for JsonLines<'_> {
         match self.objects() {
             Ok(objects) if objects.is_empty() => {
                 self.ended = true;
-                self.renamed().map(Err)
+                self.missing().map(Err)
             }
             Ok(objects) => Some(self.batch(&objects)),
             Err(error) => Some(Err(error)),
@@ -277,8 +290,10 @@ fn typed(
     let mut columns: Vec<ArrayRef> = Vec::new();
     for column in &source.columns {
         let values = text.column_by_name(&column.name).map(arrow::array::AsArray::as_string::<i32>);
-        // An empty cell of CSV is an empty text where a text is required, and no value everywhere else.
-        let blank = source.format == Format::Csv && column.kind == ColumnType::Text && !column.nullable;
+        // An empty cell of CSV is an empty text where a text is required, and no value everywhere else. Nothing can be
+        // told apart by an empty key, so there it is none either.
+        let of_text = source.format == Format::Csv && column.kind == ColumnType::Text;
+        let blank = of_text && !column.nullable && !source.key.contains(&column.name);
         columns.push(typed_column(column, values, blank, &mut reasons));
     }
     for value in partitions {

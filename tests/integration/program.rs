@@ -2,9 +2,12 @@
 
 mod at_once;
 mod collected;
+mod contracts;
 mod damaged;
+mod damaged_mail;
 mod deliveries;
 mod due;
+mod exhausted;
 mod killed;
 mod mailed;
 mod ndjson;

@@ -105,3 +105,17 @@ async fn a_key_in_two_intakes_stops_the_run_by_name() {
     assert!(error.to_string().contains("E311"), "{error}");
     assert!(error.to_string().contains("twice"), "{error}");
 }
+
+#[tokio::test]
+async fn a_key_in_two_intakes_that_meets_itself_in_a_mart_is_told_by_name_and_files_and_not_as_the_grain() {
+    let machine = Machine::new();
+    machine.postings("2026-09", &[(Some("a"), "2026-09-10T10:00:00Z", 1000, None)]);
+    let twice = [(Some("r1"), "2026-09-12T10:00:00Z", 300, Some("a"))];
+    machine.reversals("2026-09", &twice);
+    machine.reversals("2026-10", &twice);
+    let error = machine.try_build("run-1").await.err().expect("refused").to_string();
+    for words in ["E311", "1 key of `reversals`", "r1 in `", "month=2026-09/part.parquet` and `", "month=2026-10/part"]
+    {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}

@@ -156,6 +156,20 @@ impl Ledger {
         Ok(names.newest("claim").filter(|attempt| !names.has("told", *attempt)))
     }
 
+    /// As [`untold`](Self::untold) of a message that cannot be sent as it is: 0 when it was never tried.
+    ///
+    /// # Errors
+    /// When the store cannot list.
+    pub async fn untold_damage(&self, delivery_id: &str, recipient_hash: &str) -> Result<Option<u32>, LedgerError> {
+        let folder = self.below(delivery_id).join(recipient_hash);
+        let mut listed = Listed::default();
+        self.list_folder(&folder, &mut listed).await?;
+        let names = listed.0.remove(&folder).unwrap_or_default();
+        let names = Names(&names);
+        let attempt = names.newest("claim").unwrap_or(0);
+        Ok((!names.has("told", attempt)).then_some(attempt))
+    }
+
     /// What is known of a recipient. An attempt that was claimed and not finished is closed here: if it has not announced
     /// that it sends, it never will.
     ///

@@ -45,6 +45,8 @@ impl Validator<'_> {
         let partition_names: Vec<&str> = partitions.iter().map(|(column, _)| column.as_str()).collect();
         let keyable: Vec<&str> = known.iter().chain(&partition_names).copied().collect();
         self.known_columns(&["sources", name, "key"], &spec.key, &keyable);
+        self.never_null(name, &spec.key, &columns);
+        self.ignored(name, &spec.ignores, &keyable);
         let freshness = self.duration(&["sources", name, "freshness"], spec.freshness.as_deref());
         let inputs = storage.map(|storage| &storage.inputs);
         let complete = self.complete(name, &spec, inputs);
@@ -63,6 +65,7 @@ impl Validator<'_> {
             partitions,
             columns,
             key: spec.key,
+            ignores: spec.ignores,
             owner: spec.owner,
             freshness,
             complete,
@@ -88,6 +91,28 @@ impl Validator<'_> {
         for (partition, _) in partitions {
             if columns.iter().any(|column| &column.name == partition) {
                 self.problem(&path, "E106", format!("`{partition}` is a partition and a column of source `{name}`"));
+            }
+        }
+    }
+
+    /// A row without its key cannot be told from another.
+    fn never_null(&mut self, name: &str, key: &[String], columns: &[Column]) {
+        for (index, part) in key.iter().enumerate() {
+            if columns.iter().any(|column| &column.name == part && column.nullable) {
+                let message = format!("`{part}` is in the key of source `{name}` and may be null");
+                self.problem(&["sources", name, "key", &index.to_string()], "E106", message).help =
+                    Some("take `null` from its type: rows without a key are in quarantine then".to_owned());
+            }
+        }
+    }
+
+    /// What is ignored is nothing that is read.
+    fn ignored(&mut self, name: &str, ignores: &[String], read: &[&str]) {
+        for (index, column) in ignores.iter().enumerate() {
+            if read.contains(&column.as_str()) {
+                let message = format!("`{column}` is a column of source `{name}` and ignored");
+                self.problem(&["sources", name, "ignores", &index.to_string()], "E106", message).help =
+                    Some("take it out of one of them".to_owned());
             }
         }
     }

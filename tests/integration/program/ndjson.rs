@@ -93,7 +93,8 @@ fn a_line_that_breaks_its_contract_is_in_quarantine_and_never_a_figure() {
 fn a_file_of_json_lines_that_cannot_be_understood_is_refused_with_its_line() {
     let second = |line: &str| [GOOD.as_bytes(), b"\n", line.as_bytes(), b"\n"].concat();
     let line = |rest: &str| second(&format!(r#"{{"id":"b","at":"2026-10-10T10:00:00Z","amount":1{rest}"#));
-    let cases: [(&str, Vec<u8>, &str, &str); 11] = [
+    let without_reverses = GOOD.replace(",\"reverses\":null", "");
+    let cases: [(&str, Vec<u8>, &str, &str); 13] = [
         ("cut off", line(""), "E303", "part.ndjson:2`: no JSON at column"),
         ("two on a line", line("}{}"), "E303", "part.ndjson:2`"),
         ("a number that is none", line("2.}"), "E303", "part.ndjson:2`"),
@@ -105,6 +106,8 @@ fn a_file_of_json_lines_that_cannot_be_understood_is_refused_with_its_line() {
         ("a byte order mark inside", second("\u{feff}{}"), "E303", "part.ndjson:2`"),
         ("nothing", Vec::new(), "E302", "part.ndjson"),
         ("a renamed column", GOOD.replace("reverses", "reversed").into_bytes(), "E305", "did you mean `reversed`?"),
+        ("a missing column", without_reverses.clone().into_bytes(), "E305", "part.ndjson` has column `reverses`"),
+        ("a missing amount", without_reverses.replace(",\"amount\":10.00", "").into_bytes(), "E305", "column `amount`"),
     ];
     for (what, bytes, code, words) in cases {
         let project = project(GOOD.as_bytes());

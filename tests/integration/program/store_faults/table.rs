@@ -123,7 +123,7 @@ fn damaged_reads() -> Vec<Case> {
         ("/in/postings", 75),
         ("/data/ledger", 74),
         ("/manifest/", 78),
-        (".eml", 65),
+        (".eml", 80),
         ("/log/0000", 78),
         ("/format.json", 78),
     ];
