@@ -24,6 +24,7 @@ pub mod reports;
 pub mod run;
 pub mod sample;
 pub mod schedule;
+pub mod scratch;
 pub mod status;
 pub mod tables;
 pub mod validate;

@@ -11,6 +11,7 @@ mod ndjson;
 mod owed;
 mod recomputed;
 mod rendered;
+mod seen;
 mod status;
 mod stopped;
 mod store_faults;
