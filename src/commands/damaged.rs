@@ -18,7 +18,7 @@ use crate::pipeline::Format;
 use crate::problem::Problems;
 use crate::store::ChangedInputs;
 use crate::warehouse::build::BuildError;
-use crate::warehouse::inputs::{Inputs, SourceInput, undecodable};
+use crate::warehouse::inputs::{Inputs, SourceInput, shown, undecodable};
 use crate::warehouse::sources::SourceError;
 
 /// Does something that reads inputs. An input that has changed or cannot be decoded explains whatever went wrong.
@@ -63,7 +63,7 @@ async fn refuse_damaged(inputs: &Inputs) -> Result<(), Failure> {
             // What cannot be fetched is no damage.
             let Ok(bytes) = fetched.await else { continue };
             if let Some(why) = fault(input, bytes).await {
-                problems.push(undecodable(location, &why));
+                problems.push(undecodable(&shown(&input.source, location), &why));
             }
         }
     }

@@ -127,6 +127,12 @@ impl StoreError {
         }
     }
 
+    /// It as a problem that is told with others.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.code(), self.to_string()).help(self.help())
+    }
+
     /// The failure of a store that another error came from, with the key it is about; none when no store failed.
     pub(crate) fn beneath(call: Call, key: &str, error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         let cause = store_cause(error)?;
@@ -144,8 +150,7 @@ impl StoreError {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let problem = Problem::new(error.code(), error.to_string()).help(error.help());
-        Self::new(error.exit(), Problems::from(problem))
+        Self::new(error.exit(), Problems::from(error.problem()))
     }
 }
 

@@ -98,10 +98,10 @@ impl SourceInput {
         }
         let mut problems = Vec::new();
         for file in &mut self.files {
-            match read_footer(&self.store, &file.meta).await? {
+            let shown = shown(&self.source, &file.meta.location);
+            match read_footer(&self.store, &file.meta, &shown).await? {
                 Err(problem) => problems.push(problem),
                 Ok(footer) => {
-                    let shown = shown(&self.source, &file.meta.location);
                     problems.extend(column_problems(&self.source, &shown, footer.schema()));
                     self.extra_columns.extend(extra_columns(&self.source, footer.schema()));
                     file.rows = u64::try_from(footer.metadata().file_metadata().num_rows()).ok();
@@ -114,7 +114,7 @@ impl SourceInput {
 }
 
 /// A file as a person finds it: local ones by their whole path.
-fn shown(source: &Source, location: &Path) -> String {
+pub(crate) fn shown(source: &Source, location: &Path) -> String {
     if source.files.scheme() == "file" { format!("/{location}") } else { location.to_string() }
 }
 
@@ -122,6 +122,7 @@ fn shown(source: &Source, location: &Path) -> String {
 async fn read_footer(
     store: &Arc<dyn ObjectStore>,
     meta: &ObjectMeta,
+    shown: &str,
 ) -> Result<Result<ArrowReaderMetadata, Problem>, StoreError> {
     let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
     let footer = tokio::spawn(async move {
@@ -132,15 +133,15 @@ async fn read_footer(
         Ok(Ok(footer)) => Ok(footer),
         Ok(Err(error)) => match StoreError::beneath(Call::Get, meta.location.as_ref(), &error) {
             Some(failed) => return Err(failed),
-            None => Err(undecodable(&meta.location, &error.to_string())),
+            None => Err(undecodable(shown, &error.to_string())),
         },
-        Err(_) => Err(undecodable(&meta.location, "its footer makes no sense")),
+        Err(_) => Err(undecodable(shown, "its footer makes no sense")),
     })
 }
 
 /// A Parquet file that is none.
-pub(crate) fn undecodable(location: &Path, why: &str) -> Problem {
-    Problem::new("E303", format!("cannot decode `{location}`: {why}"))
+pub(crate) fn undecodable(file: &str, why: &str) -> Problem {
+    Problem::new("E303", format!("cannot decode `{file}`: {why}"))
         .help("the file is truncated, damaged or no Parquet; export it again")
 }
 

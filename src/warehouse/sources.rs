@@ -12,7 +12,7 @@ use crate::problem::{Problem, Problems};
 use crate::warehouse::build::store_url;
 use crate::warehouse::contract::{key_text, sort_out};
 use crate::warehouse::counted::CountedFile;
-use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
+use crate::warehouse::inputs::{InputFile, Intake, SourceInput, shown};
 use crate::warehouse::keys::{KeyRuns, repeated_keys};
 use crate::warehouse::schema::{file_schema, partition_fields, rejected_schema, source_schema};
 use crate::warehouse::table::{FileTable, TableFile, nullable};
@@ -109,7 +109,7 @@ async fn text_rows(
     let (mut kept, mut rejected, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     let mut problems: Vec<Problem> = Vec::new();
     for file in files {
-        let name = file.meta.location.to_string();
+        let name = shown(&input.source, &file.meta.location);
         let fetch = |source| SourceError::Fetch { file: name.clone(), source };
         let bytes = input.store.get(&file.meta.location).await.map_err(fetch)?.bytes().await.map_err(fetch)?;
         match read(&input.source, &name, &file.partitions, &bytes) {
