@@ -19,6 +19,7 @@ pub mod project;
 pub mod publish;
 pub mod query;
 pub mod record;
+pub mod references;
 pub mod render;
 pub mod reports;
 pub mod run;

@@ -1,9 +1,12 @@
 //! What a project is refused for before it runs: each defect with its code and its place, and nothing that follows from it.
 
 mod columns;
+mod files;
 mod joins;
 mod numbers;
+mod places;
 mod size;
+mod stages;
 
 use crate::fixtures::project::Project;
 
