@@ -3,6 +3,7 @@
 mod columns;
 mod files;
 mod joins;
+mod moments;
 mod numbers;
 mod places;
 mod size;
