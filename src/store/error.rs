@@ -45,8 +45,8 @@ pub enum StoreError {
     Url { url: String, why: String },
     #[error("no input files match `{pattern}`")]
     NoFiles { pattern: String },
-    #[error("`{url}` is empty (0 bytes)")]
-    Empty { url: String },
+    #[error("{} empty (0 bytes)", named(.files))]
+    Empty { files: Vec<String> },
     #[error("{count} files match `{pattern}`, at most {limit} are read")]
     TooMany { pattern: String, count: usize, limit: usize },
     #[error("object key `{key}` cannot be used: {why}")]
@@ -151,6 +151,17 @@ impl StoreError {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(error.exit(), Problems::from(error.problem()))
+    }
+}
+
+/// The first files of a list, and how many more there are.
+fn named(files: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told: Vec<String> = files.iter().take(TOLD).map(|file| format!("`{file}`")).collect();
+    match files.len() {
+        0 | 1 => format!("{} is", told.concat()),
+        count if count > TOLD => format!("{} and {} more are", told.join(", "), count - TOLD),
+        _ => format!("{} are", told.join(", ")),
     }
 }
 

@@ -16,13 +16,16 @@ fn what_is_missing_or_empty_hides_nothing_of_other_sources() {
     with_source(&project, "absent");
     with_source(&project, "empty");
     with_source(&project, "damaged");
-    project.file("in/empty/part.parquet", b"");
+    project.file("in/empty/one.parquet", b"");
+    project.file("in/empty/two.parquet", b"");
     project.file("in/damaged/part.parquet", b"PAR1 no parquet PAR1");
     let ended = project.run();
     assert_eq!(ended.code, 66, "the first of them: {ended:?}");
     let codes: Vec<&str> =
         ended.stderr.lines().filter(|line| line.starts_with("error[")).map(|line| &line[6..10]).collect();
     assert_eq!(codes, ["E300", "E303", "E302"], "{ended:?}");
+    assert!(ended.stderr.contains("in/empty/one.parquet`, `file:///"), "{ended:?}");
+    assert!(ended.stderr.contains("in/empty/two.parquet` are empty (0 bytes)"), "{ended:?}");
     let damaged = project.path("in/damaged/part.parquet");
     assert!(ended.stderr.contains(&format!("`{}`", damaged.display())), "{ended:?}");
 }
