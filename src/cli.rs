@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::schedule::{At, Scheduler};
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, filter};
 
 /// Batch ETL and reporting that ties out: every cent in is a cent out.
 #[derive(Debug, Parser)]
@@ -22,8 +22,8 @@ pub struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Auto)]
     pub log_format: LogFormat,
 
-    /// How much is logged: error, warn, info, debug.
-    #[arg(long, global = true, default_value = "info", env = "TIEOUT_LOG")]
+    /// How much is logged: off, error, warn, info, debug or trace, or a list such as info,tieout=debug.
+    #[arg(long, global = true, default_value = "info", env = "TIEOUT_LOG", value_parser = filter)]
     pub log: String,
 }
 
@@ -88,7 +88,8 @@ pub struct PeriodArgs {
     #[arg(long)]
     pub period: Option<String>,
 
-    /// The instant up to which events count, such as 2026-11-05T00:00:00Z. Default: the end of the period.
+    /// The instant up to which events count, such as 2026-11-05T00:00:00Z; at most a day ahead. Default: the end of the
+    /// period.
     #[arg(long)]
     pub as_of: Option<jiff::Timestamp>,
 }
@@ -142,7 +143,7 @@ pub struct RenderArgs {
     /// The pipeline file.
     pub pipeline: PathBuf,
 
-    /// A published period. Default: that of the newest publication.
+    /// A period that is published, or older than those. Default: that of the newest publication.
     #[arg(long)]
     pub period: Option<String>,
 

@@ -43,18 +43,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// Of the thread that plans queries: their expressions are walked level by level, and may be as deep as a query may be.
+const PLANNING_STACK: usize = 128 << 20;
+/// Of the threads that run them.
+const WORKER_STACK: usize = 16 << 20;
+
 /// The verb runs on its own threads, so that a busy query cannot keep a stop signal from being seen.
 fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     let internal = |error: std::io::Error| Failure::new(Exit::Internal, error);
-    let workers = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(internal)?;
+    let workers = tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build();
+    let workers = workers.map_err(internal)?;
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let ended = std::thread::scope(|scope| {
         let (done, waiting) = tokio::sync::oneshot::channel();
-        let worker = scope.spawn(|| {
+        let worker = std::thread::Builder::new().stack_size(PLANNING_STACK).spawn_scoped(scope, || {
             let ended = workers.block_on(perform(cli, invocation));
             // Nobody waits any more when the process is about to stop.
             let _ = done.send(ended);
         });
+        let worker = match worker {
+            Ok(worker) => worker,
+            Err(error) => return Some(Err(Failure::new(Exit::Resources, error))),
+        };
         let ended = control.block_on(async {
             tokio::select! {
                 biased;

@@ -3,6 +3,7 @@
 mod graph;
 mod lints;
 mod sql;
+mod words;
 
 pub use graph::{Input, Model, ModelGraph, SOURCE_FILES};
 pub use lints::lint;

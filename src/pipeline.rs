@@ -10,6 +10,7 @@ pub mod environment;
 mod node;
 mod page;
 mod parse;
+mod places;
 mod shape;
 pub mod spec;
 mod validate;

@@ -8,6 +8,7 @@ mod csv;
 pub mod format;
 mod lint;
 mod load;
+mod markup;
 mod render;
 mod scope;
 mod spreadsheet;

@@ -33,6 +33,7 @@ use url::Url;
 
 use crate::pipeline::Text;
 
+pub(crate) use clients::check_option;
 pub use create::{Created, Patience};
 pub(crate) use error::store_cause;
 pub use error::{Call, Kind, StoreError};

@@ -15,6 +15,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// What may be logged: a level, or levels of parts of the program, with commas between them.
+///
+/// # Errors
+/// The part that is neither.
+pub fn filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |level: &str| LEVELS.contains(&level.to_ascii_lowercase().as_str());
+    let is_part = |part: &str| match part.split_once('=') {
+        None => is_level(part),
+        Some((target, level)) => {
+            let word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | ':' | '-');
+            !target.is_empty() && target.chars().all(word) && is_level(level)
+        }
+    };
+    match text.split(',').map(str::trim).find(|part| !is_part(part)) {
+        None => Ok(text.to_owned()),
+        Some(part) => {
+            Err(format!("`{part}` is no level: write {}, or a list such as info,tieout=debug", LEVELS.join(", ")))
+        }
+    }
+}
+
 /// Starts logging. `filter` is a level or a list such as `info,tieout=debug`.
 pub fn start(format: LogFormat, filter: &str) {
     // Libraries that would log request headers or mail bodies stay quiet whatever the level.

@@ -74,7 +74,13 @@ cells as (
             int_company_by_period.amount as company,
             0.0000 as amount
         from int_company_by_period
-        join (select distinct marts.mart as mart from marts) as names
+        join (
+            select 'sales and marketing channels' as mart
+            union all
+            select 'days' as mart
+            union all
+            select 'skus' as mart
+        ) as names
             on names.mart is not null
     ) as sides
     group by

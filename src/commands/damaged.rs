@@ -83,9 +83,9 @@ async fn refuse_faulty(inputs: &Inputs, refused: Option<Number>) -> Result<(), F
             let Ok(bytes) = fetched.await else { continue };
             match fault(input, bytes, refused).await {
                 Some(Fault::Unread(said)) => {
-                    return Err(out_of_resources(&format!("while `{location}` was decoded"), &said));
+                    return Err(out_of_resources(&format!("while `{}` was decoded", input.shown(file)), &said));
                 }
-                Some(Fault::Undecodable(why)) => problems.push(undecodable(location, &why)),
+                Some(Fault::Undecodable(why)) => problems.push(undecodable(&input.shown(file), &why)),
                 Some(Fault::OutOfRange { column, row, said }) => {
                     let message = format!("row {row} of `{}` has `{column}` {said}", input.shown(file));
                     problems.push(Problem::new("E309", message).help(

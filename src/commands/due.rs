@@ -16,6 +16,9 @@ use crate::warehouse::bindings::Moment;
 
 mod streams;
 
+/// An as-of may be this far ahead of this machine's clock: other clocks and other zones are.
+const TOMORROW: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
 /// A period that is due, or would be if nothing were missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -167,7 +170,7 @@ pub fn last_complete(pipeline: &Pipeline, now: Timestamp) -> Result<Moment, Prob
 /// The period asked for, or the last complete one; as of its end unless said otherwise.
 ///
 /// # Errors
-/// `E125` for a period that is none, not over yet, or before the first one.
+/// `E125` for a period that is none, not over yet, or before the first one, and for an as-of in the future.
 pub fn moment(pipeline: &Pipeline, args: &PeriodArgs, now: Timestamp) -> Result<Moment, Problems> {
     let calendar = &pipeline.calendar;
     let period = match &args.period {
@@ -191,9 +194,15 @@ fn moment_of(
             .into());
     }
     if let Some(first) = calendar.first_period.filter(|first| period < *first) {
-        return Err(Problem::new("E125", format!("period `{period}` is before `first_period` {first}")).into());
+        let problem = Problem::new("E125", format!("period `{period}` is before `first_period` {first}"));
+        return Err(problem.at(pipeline.place(&["calendar", "first_period"])).into());
     }
     let as_of = as_of.unwrap_or(end);
+    if as_of.duration_since(now) > TOMORROW {
+        return Err(Problem::new("E125", format!("as-of {as_of} is in the future: it is {now}"))
+            .help("no source can hold what has not happened; leave --as-of out, or give an instant that has passed")
+            .into());
+    }
     if as_of <= start {
         let message = format!("as-of {as_of} is before the period {period} begins");
         return Err(Problem::new("E125", message).into());

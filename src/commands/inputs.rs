@@ -11,7 +11,8 @@ use crate::warehouse::inputs::{FooterError, InputFile, Inputs, SourceInput};
 /// Pins every file that can hold events before the as-of instant.
 ///
 /// # Errors
-/// When a source has no file, a file cannot be read, or its columns break the contract (all such files at once).
+/// When sources have no file, files cannot be read, or their columns break the contract: all of them at once, with the exit
+/// code of the first. When a store fails, that alone.
 pub async fn pin(
     pipeline: &Pipeline,
     stores: &Stores,
@@ -19,26 +20,31 @@ pub async fn pin(
     changed: &ChangedInputs,
 ) -> Result<Inputs, Failure> {
     let mut inputs = Inputs::default();
-    let mut problems = Vec::new();
+    let mut refused = Refused::default();
     for (name, source) in &pipeline.sources {
         let listed = match stores.expand(&source.files).await {
             Ok(listed) => listed,
             Err(StoreError::NoFiles { .. }) if source.optional => Vec::new(),
+            Err(error) if matches!(error.exit(), Exit::InputMissing | Exit::InputContract) => {
+                refused.add(error.exit(), [error.problem()]);
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let arrived = !listed.is_empty();
         let (listed, found) = wanted(pipeline, source, moment, listed);
         if arrived && listed.is_empty() && found.is_empty() && !source.optional {
-            let message = format!("error[E300]: all files of `{name}` are of periods after {}", moment.period);
+            let message = format!("all files of `{name}` are of periods after {}", moment.period);
             let help = "ask for a later period, or look whether the stream arrived";
-            return Err(Failure::new(Exit::InputMissing, format!("{message}\n  help: {help}")));
+            refused.add(Exit::InputMissing, [Problem::new("E300", message).help(help)]);
+            continue;
         }
-        problems.extend(found);
+        refused.add(Exit::InputContract, found);
         let pinned = stores.pin(listed).await?;
         let mut input = source_input(pipeline, source, stores, pinned, changed)?;
         match input.read_footers().await {
             Ok(()) => {}
-            Err(FooterError::Contract(found)) => problems.extend(found.0),
+            Err(FooterError::Contract(found)) => refused.add(Exit::InputContract, found.0),
             Err(FooterError::RanOut { file, said }) => {
                 return Err(out_of_resources(&format!("while `{file}` was read"), &said));
             }
@@ -50,7 +56,29 @@ pub async fn pin(
         inputs.sources.insert(name.clone(), input);
     }
     changed.check()?;
-    Problems::none_or(problems, inputs).map_err(|problems| Failure::new(Exit::InputContract, problems))
+    refused.none_or(inputs)
+}
+
+/// What is wrong with the inputs, over all sources, and the exit code of the first of it.
+#[derive(Default)]
+struct Refused {
+    problems: Vec<Problem>,
+    exit: Option<Exit>,
+}
+
+impl Refused {
+    fn add(&mut self, exit: Exit, problems: impl IntoIterator<Item = Problem>) {
+        let before = self.problems.len();
+        self.problems.extend(problems);
+        if self.problems.len() > before {
+            self.exit.get_or_insert(exit);
+        }
+    }
+
+    fn none_or<T>(self, value: T) -> Result<T, Failure> {
+        let exit = self.exit.unwrap_or(Exit::InputContract);
+        Problems::none_or(self.problems, value).map_err(|problems| Failure::new(exit, problems))
+    }
 }
 
 /// Files whose period begins before the as-of instant, by the clock of UTC: a partition may be in another zone than the

@@ -131,6 +131,11 @@ impl Stopping {
         }
     }
 
+    /// The run has a folder that has to go with it.
+    pub fn scratch(&self, folder: &Path) {
+        *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_path_buf());
+    }
+
     /// Removes what a run leaves that is stopped in the middle.
     pub async fn clean(&self) {
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -138,37 +143,5 @@ impl Stopping {
         drop(scratch.map(fs::remove_dir_all));
         // Nobody answers: then others wait until the lease is over.
         drop(tokio::time::timeout(LAST_WORDS, self.give_back()).await);
-    }
-}
-
-/// A folder of one run for spilled data, removed with everything in it at the end.
-#[derive(Debug)]
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    /// A new folder inside `parent`, which `stopping` knows of.
-    ///
-    /// # Errors
-    /// When it cannot be made (exit 74).
-    pub fn new(parent: &Path, run_id: &str, stopping: &Stopping) -> Result<Self, Failure> {
-        let folder = parent.join(format!("tieout-{run_id}"));
-        fs::create_dir_all(&folder).map_err(|error| {
-            let why = format!("error[E510]: scratch folder `{}` cannot be made: {error}", folder.display());
-            Failure::new(Exit::Resources, why)
-        })?;
-        *stopping.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.clone());
-        Ok(Self(folder))
-    }
-
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed now is only temporary files.
-        drop(fs::remove_dir_all(&self.0));
     }
 }

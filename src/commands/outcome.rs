@@ -138,7 +138,10 @@ impl fmt::Display for Outcome {
             if let Some(amount) = &finding.amount {
                 write!(f, ", amount {}", number::money(amount))?;
             }
-            writeln!(f, " ({})", finding.owner)?;
+            match &finding.stream {
+                Some(stream) => writeln!(f, " (of {stream}, {})", finding.owner)?,
+                None => writeln!(f, " ({})", finding.owner)?,
+            }
         }
         for delivery in &self.deliveries {
             write!(f, "  mail {} to {}: {}", delivery.report, delivery.recipient, delivery.state)?;

@@ -9,8 +9,8 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 
 use crate::models::{ModelGraph, Query};
 use crate::pipeline::environment::Environment;
-use crate::pipeline::{Pipeline, Relation};
-use crate::problem::{Place, Problem, Problems};
+use crate::pipeline::{Pipeline, Relation, Report};
+use crate::problem::{Problem, Problems, nearest};
 use crate::report::{LoadedReport, Texts};
 use crate::warehouse::bindings::{Moment, bindings};
 use crate::warehouse::compile::{Compiled, compile, compile_query};
@@ -36,22 +36,34 @@ impl Project {
     /// Loads and compiles everything.
     ///
     /// # Errors
-    /// All problems of the first stage that has any: the pipeline file, the SQL, then the plans and templates.
+    /// All problems that can be told: of the pipeline file, the texts of SQL and templates, and the plans as far as they do
+    /// not depend on what is wrong already.
     pub async fn load(
         file: &Path,
         environment: &Environment,
         moment: impl Fn(&Pipeline) -> Result<Moment, Problems>,
     ) -> Result<Self, Problems> {
-        let pipeline = Pipeline::load(file, environment)?;
-        let mut problems = Vec::new();
-        let graph = ModelGraph::load(&pipeline).map_err(|found| problems.extend(found.0)).ok();
+        let (pipeline, mut problems) = Pipeline::examine(file, environment);
+        let Some(pipeline) = pipeline else { return Err(Problems(problems)) };
+        let contracts_known = problems.is_empty();
+        let (graph, found) = ModelGraph::examine(&pipeline);
+        problems.extend(found.into_iter().filter(|problem| contracts_known || OF_THE_TEXT.contains(&problem.code)));
         let reports = load_reports(&pipeline, &mut problems);
-        let (Some(graph), true) = (graph, problems.is_empty()) else { return Err(Problems(problems)) };
-        let moment = moment(&pipeline)?;
-        let compiled = compile_all(&pipeline, &graph, &reports, moment).await?;
-        Ok(Self { pipeline, graph, compiled, reports })
+        if !contracts_known {
+            return Err(Problems(problems));
+        }
+        let moment = match moment(&pipeline) {
+            Ok(moment) => moment,
+            Err(found) => return Err(Problems(problems.into_iter().chain(found.0).collect())),
+        };
+        let (compiled, found) = compile_all(&pipeline, &graph, &reports, moment).await;
+        problems.extend(found);
+        Problems::none_or(problems, ()).map(|()| Self { pipeline, graph, compiled, reports })
     }
 }
+
+/// Problems of an SQL file that do not depend on what the pipeline file says.
+const OF_THE_TEXT: [&str; 4] = ["E100", "E200", "E202", "E212"];
 
 fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<String, ProjectReport> {
     let mut reports = BTreeMap::new();
@@ -64,6 +76,7 @@ fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<St
         match read {
             Err(found) => problems.extend(found.0),
             Ok((loaded, texts)) => {
+                problems.extend(missing_queries(pipeline, report, &loaded.queries));
                 let mut queries = BTreeMap::new();
                 for (query, text) in &loaded.queries {
                     match Query::parse(&query_file(&report.directory, query), text) {
@@ -78,6 +91,28 @@ fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<St
     reports
 }
 
+/// Queries that attachments name and the report's folder does not have.
+fn missing_queries(pipeline: &Pipeline, report: &Report, queries: &BTreeMap<String, String>) -> Vec<Problem> {
+    let named = report.attachments.iter().enumerate().flat_map(|(at, attachment)| {
+        attachment
+            .queries
+            .iter()
+            .enumerate()
+            .map(move |(nth, query)| (at.to_string(), nth.to_string(), attachment, query))
+    });
+    let missing = named.filter(|(.., query)| !queries.contains_key(*query));
+    missing
+        .map(|(at, nth, attachment, query)| {
+            let message = format!("attachment `{}` names query `{query}`, which is not there", attachment.name);
+            let near = nearest(query, queries.keys().map(String::as_str));
+            let write = || format!("write `{}`", query_file(&report.directory, query).display());
+            Problem::new("E605", message)
+                .at(pipeline.place(&["reports", &report.name, "attachments", &at, "queries", &nth]))
+                .help(near.map_or_else(write, |near| format!("did you mean `{near}`?")))
+        })
+        .collect()
+}
+
 fn query_file(directory: &Path, query: &str) -> PathBuf {
     directory.join(format!("{query}.sql"))
 }
@@ -87,17 +122,24 @@ async fn compile_all(
     graph: &ModelGraph,
     reports: &BTreeMap<String, ProjectReport>,
     moment: Moment,
-) -> Result<Compiled, Problems> {
-    let bindings = bindings(pipeline, moment).map_err(|error| Problem::new("E125", error.to_string()))?;
+) -> (Compiled, Vec<Problem>) {
+    let bindings = match bindings(pipeline, moment) {
+        Ok(bindings) => bindings,
+        Err(error) => return (Compiled::default(), vec![Problem::new("E125", error.to_string())]),
+    };
     let context = session(Arc::new(RuntimeEnv::default()), &pipeline.calendar, 1);
-    let compiled = compile(&context, pipeline, graph, &bindings).await?;
-    let mut problems = Vec::new();
-    for query in graph.checks.values() {
+    let (compiled, mut problems) = compile(&context, pipeline, graph, &bindings).await;
+    for query in graph.checks.values().filter(|query| is_known(query, graph, &compiled)) {
         problems.extend(compile_query(&context, query, &bindings).await.err().into_iter().flatten());
     }
     for report in reports.values() {
         for (name, query) in &report.queries {
-            problems.extend(unpublished_tables(pipeline, query));
+            let unpublished = unpublished_tables(pipeline, query);
+            let lost = !unpublished.is_empty() || compiled.is_lost(query);
+            problems.extend(unpublished);
+            if lost {
+                continue;
+            }
             match compile_query(&context, query, &bindings).await {
                 Err(found) => problems.extend(found),
                 Ok(schema) => {
@@ -108,7 +150,12 @@ async fn compile_all(
         }
     }
     problems.extend(control_columns(pipeline));
-    Problems::none_or(problems, compiled)
+    (compiled, problems)
+}
+
+/// Whether all that a query reads is there; what is not has been told.
+fn is_known(query: &Query, graph: &ModelGraph, compiled: &Compiled) -> bool {
+    query.tables.iter().all(|table| graph.inputs.contains_key(table)) && !compiled.is_lost(query)
 }
 
 /// Reports print what is published and nothing else: no second way to compute a figure.
@@ -117,27 +164,10 @@ fn unpublished_tables(pipeline: &Pipeline, query: &Query) -> Vec<Problem> {
     unpublished
         .map(|table| {
             Problem::new("E120", format!("a report reads `{table}`, which is not published"))
-                .at(Place::file(&query.file))
+                .at(query.place_of_table(table))
                 .help("reports read marts only; declare the table under `models.marts`")
         })
         .collect()
-}
-
-/// Where the pipeline file declares a control total. The file was read before; a second look that fails names the file.
-fn control_place(pipeline: &Pipeline, name: &str) -> Place {
-    let text = std::fs::read_to_string(&pipeline.file).unwrap_or_default();
-    let declared = |line: &str| {
-        let key = line.trim_start().trim_start_matches(['"', '\'']);
-        key.strip_prefix(name).is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
-    };
-    let mut lines = text.lines().enumerate().skip_while(|(_, line)| !line.starts_with("control_totals"));
-    match lines.find(|(_, line)| declared(line)) {
-        Some((at, line)) => {
-            let indent = line.chars().take_while(|char| char.is_whitespace()).count();
-            Place::within(&pipeline.file, &text, at + 1, indent + 1)
-        }
-        None => Place::file(&pipeline.file),
-    }
 }
 
 /// Columns that control totals name and no source or mart has.
@@ -150,7 +180,7 @@ fn control_columns(pipeline: &Pipeline) -> Vec<Problem> {
                 Relation::Table(name) => (name, pipeline.models.marts.get(name).map(|mart| &mart.columns)),
             };
             let Some(columns) = columns else { continue };
-            let at = |problem: Problem| problem.at(control_place(pipeline, &control.name));
+            let at = |problem: Problem| problem.at(pipeline.place(&["control_totals", &control.name]));
             match crate::controls::Sum::parse(&side.sum) {
                 Err(error) => {
                     problems.push(at(Problem::new("E106", format!("control total `{}`: {error}", control.name))));

@@ -271,6 +271,20 @@ impl Publishing<'_> {
         Ok(self.outcome(ending, Some(head), &product.files, product.findings.clone(), deliveries))
     }
 
+    /// The tables that were built, those without a row too.
+    fn tables(&self, ending: Ending, files: &[WrittenFile]) -> Vec<TableOutcome> {
+        let new = |table: &str| TableOutcome { table: table.to_owned(), files: 0, rows: 0 };
+        let built = matches!(ending, Ending::Published | Ending::Held);
+        let marts = self.pipeline.models.marts.keys().filter(|_| built);
+        let mut tables: BTreeMap<&str, TableOutcome> = marts.map(|name| (name.as_str(), new(name))).collect();
+        for file in files {
+            let table = tables.entry(&file.table).or_insert_with(|| new(&file.table));
+            table.files += 1;
+            table.rows += file.rows;
+        }
+        tables.into_values().collect()
+    }
+
     fn outcome(
         &self,
         ending: Ending,
@@ -292,7 +306,7 @@ impl Publishing<'_> {
             run_id: self.run_id.clone(),
             publication: head.map(|head| head.entry.seq),
             revision,
-            tables: tables(files),
+            tables: self.tables(ending, files),
             findings,
             deliveries: deliveries.outcomes,
             delivery_exit: deliveries.exit,
@@ -301,15 +315,4 @@ impl Publishing<'_> {
             look_at: vec![format!("outputs: {}", outputs.address(&outputs.root))],
         }
     }
-}
-
-fn tables(files: &[WrittenFile]) -> Vec<TableOutcome> {
-    let mut tables: BTreeMap<&str, TableOutcome> = BTreeMap::new();
-    for file in files {
-        let new = || TableOutcome { table: file.table.clone(), files: 0, rows: 0 };
-        let table = tables.entry(&file.table).or_insert_with(new);
-        table.files += 1;
-        table.rows += file.rows;
-    }
-    tables.into_values().collect()
 }

@@ -8,9 +8,12 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::RenderArgs;
+use crate::calendar::Period;
+use crate::cli::{PeriodArgs, RenderArgs};
+use crate::commands::due::moment;
 use crate::commands::fingerprint::{config, templates};
 use crate::commands::invocation::Invocation;
 use crate::commands::project::{Project, ProjectReport};
@@ -55,7 +58,8 @@ struct Shown {
 /// Renders reports into a folder.
 ///
 /// # Errors
-/// When nothing is published, the report is unknown, or the folder cannot be written.
+/// When nothing is published, the period is not over or not published yet, the report is unknown, or the folder cannot be
+/// written.
 pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Rendered, Failure> {
     let due = |pipeline: &Pipeline| crate::commands::due::last_complete(pipeline, invocation.now);
     let project = Project::load(&args.pipeline, &invocation.environment, due).await?;
@@ -65,7 +69,7 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Render
     let Some(current) = log.current().await? else {
         return Err(Failure::new(Exit::InputMissing, "nothing is published yet\n  help: `tieout run` publishes"));
     };
-    let shown = shown(&project, args, &log, current).await?;
+    let shown = shown(&project, args, &log, current, invocation.now).await?;
     let files = published(&shown.publication).await?;
     let session = table_session(pipeline, &log.outputs().store, &files, invocation.cores)?;
     let bindings = bindings(pipeline, shown.moment).map_err(|error| Failure::new(Exit::Internal, error))?;
@@ -88,11 +92,18 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Render
 }
 
 /// The newest publication of the period asked for. A period that none was made for is shown from the newest tables.
-async fn shown(project: &Project, args: &RenderArgs, log: &Log, current: Publication) -> Result<Shown, Failure> {
+async fn shown(
+    project: &Project,
+    args: &RenderArgs,
+    log: &Log,
+    current: Publication,
+    now: Timestamp,
+) -> Result<Shown, Failure> {
     let record = &current.head().entry.record;
     let text = args.period.as_ref().unwrap_or(&record.period);
     let period = project.pipeline.calendar.period(text);
     let period = period.map_err(|error| Problems::from(Problem::new("E125", error.to_string())))?;
+    refuse_unpublished(&project.pipeline, period, record, now)?;
     let of_period = |record: &Record| record.period == period.to_string();
     let mut found = of_period(record).then(|| current.clone());
     let mut earlier = (1..current.seq()).rev();
@@ -112,6 +123,21 @@ async fn shown(project: &Project, args: &RenderArgs, log: &Log, current: Publica
         remarks => (remarks, Some("the pipeline file has changed since".to_owned())),
     };
     Ok(Shown { publication, moment, remarks, preview })
+}
+
+/// A period that no published table can know of: it is not over, or later than all that were published.
+fn refuse_unpublished(pipeline: &Pipeline, period: Period, newest: &Record, now: Timestamp) -> Result<(), Failure> {
+    // The newest publication may be of a calendar that the pipeline had before; then nothing can be said of later periods.
+    let published = pipeline.calendar.period(&newest.period).is_ok_and(|newest| period <= newest);
+    if published || newest.period == period.to_string() {
+        return Ok(());
+    }
+    let args = PeriodArgs { pipeline: pipeline.file.clone(), period: Some(period.to_string()), as_of: None };
+    moment(pipeline, &args, now)?;
+    let problem =
+        Problem::new("E300", format!("period {period} is not published, the newest one is {}", newest.period))
+            .help("`tieout run` publishes what is due");
+    Err(Failure::new(Exit::InputMissing, Problems::from(problem)))
 }
 
 /// What the run of a publication has found; none for a publication that did not keep it.

@@ -1,4 +1,4 @@
-//! `validate`: files only, or with every store and the relay reached as well.
+//! `validate`: the files of the project only, or with every store and the relay reached as well.
 
 use std::fmt;
 
@@ -8,8 +8,11 @@ use crate::cli::ValidateArgs;
 use crate::commands::due::last_complete;
 use crate::commands::invocation::Invocation;
 use crate::commands::project::Project;
+use crate::commands::references::reference_problems;
 use crate::error::Failure;
 use crate::mail;
+use crate::pipeline::Pipeline;
+use crate::problem::Problems;
 use crate::publication::Log;
 use crate::store::Stores;
 
@@ -30,9 +33,7 @@ pub struct Validated {
 /// # Errors
 /// Every problem of the files; with `--connect` also the first place that cannot be reached.
 pub async fn validate(args: &ValidateArgs, invocation: &Invocation) -> Result<Validated, Failure> {
-    let project =
-        Project::load(&args.pipeline, &invocation.environment, |pipeline| last_complete(pipeline, invocation.now))
-            .await?;
+    let project = load(args, invocation).await?;
     let reached = if args.connect { connect(&project, invocation).await? } else { Vec::new() };
     Ok(Validated {
         pipeline: project.pipeline.name.clone(),
@@ -42,6 +43,24 @@ pub async fn validate(args: &ValidateArgs, invocation: &Invocation) -> Result<Va
         reports: project.reports.len(),
         reached,
     })
+}
+
+/// The project, and its reference tables: what is wrong with one says nothing of the other.
+async fn load(args: &ValidateArgs, invocation: &Invocation) -> Result<Project, Problems> {
+    let moment = |pipeline: &Pipeline| last_complete(pipeline, invocation.now);
+    let loaded = Project::load(&args.pipeline, &invocation.environment, moment).await;
+    let found = match (&loaded, Pipeline::load(&args.pipeline, &invocation.environment)) {
+        (Ok(project), _) => reference_problems(&project.pipeline, invocation).await,
+        (Err(_), Ok(pipeline)) => reference_problems(&pipeline, invocation).await,
+        (Err(_), Err(_)) => Vec::new(),
+    };
+    match loaded {
+        Ok(project) => Problems::none_or(found, project),
+        Err(Problems(mut problems)) => {
+            problems.extend(found);
+            Err(Problems(problems))
+        }
+    }
 }
 
 async fn connect(project: &Project, invocation: &Invocation) -> Result<Vec<String>, Failure> {

@@ -42,6 +42,8 @@ pub struct ModelGraph {
     pub inputs: BTreeMap<String, Input>,
     /// Queries that must return no rows, by name.
     pub checks: BTreeMap<String, Query>,
+    /// Models and checks that cannot be read, and models that form a cycle. What reads them cannot be judged.
+    pub unread: BTreeSet<String>,
 }
 
 /// The system table of input files.
@@ -53,14 +55,25 @@ impl ModelGraph {
     /// # Errors
     /// All problems found: unreadable folders or SQL, two models of one name, unknown tables, cycles, impossible scopes.
     pub fn load(pipeline: &Pipeline) -> Result<Self, Problems> {
-        let mut problems = Vec::new();
-        let queries = read_queries(&pipeline.models.directories, &mut problems);
-        let inputs = inputs(pipeline, &queries, &mut problems);
-        let checks = read_queries(&pipeline.checks.directories, &mut problems);
+        let (graph, problems) = Self::examine(pipeline);
+        Problems::none_or(problems, graph)
+    }
+
+    /// The models as far as they can be read and ordered, and every problem of them. What has a problem has none that only
+    /// follows from it.
+    #[must_use]
+    pub fn examine(pipeline: &Pipeline) -> (Self, Vec<Problem>) {
+        let (mut problems, mut unread) = (Vec::new(), BTreeSet::new());
+        let queries = read_queries(&pipeline.models.directories, &mut unread, &mut problems);
+        let mut inputs = inputs(pipeline, &queries, &mut problems);
+        inputs.extend(unread.iter().map(|name| (name.clone(), Input::Model(name.clone()))));
+        let models: BTreeSet<String> = queries.keys().chain(&unread).cloned().collect();
+        let checks = read_queries(&pipeline.checks.directories, &mut unread, &mut problems);
         problems.extend(unknown_tables(&queries, &inputs));
         problems.extend(unknown_tables(&checks, &inputs));
-        problems.extend(unknown_models(pipeline, &queries));
-        let order = order(&queries, pipeline, &mut problems);
+        problems.extend(unknown_models(pipeline, &models));
+        problems.extend(unknown_checks(pipeline, &checks, &unread));
+        let order = order(&queries, pipeline, &mut unread, &mut problems);
         let scopes = scopes(pipeline, &queries, &inputs, &order, &mut problems);
         let models = order.into_iter().filter_map(|name| {
             let query = queries.get(&name)?.clone();
@@ -69,7 +82,7 @@ impl ModelGraph {
             Some(Model { name, query, scope, kept })
         });
         let models = models.collect();
-        Problems::none_or(problems, Self { models, inputs, checks })
+        (Self { models, inputs, checks, unread }, problems)
     }
 
     /// A model by name.
@@ -125,17 +138,25 @@ impl ModelGraph {
     }
 }
 
-/// The SQL files of folders, by file stem. Used for models, checks and report queries alike.
-pub(crate) fn read_queries(directories: &[PathBuf], problems: &mut Vec<Problem>) -> BTreeMap<String, Query> {
+/// The SQL files of folders, by file stem, for models and checks alike. `unread` gets the names of those with a problem.
+fn read_queries(
+    directories: &[PathBuf],
+    unread: &mut BTreeSet<String>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Query> {
     let mut queries: BTreeMap<String, Query> = BTreeMap::new();
     for file in sql_files(directories, problems) {
         let Some(name) = file.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else { continue };
         match fs::read_to_string(&file) {
             Err(error) => {
                 problems.push(Problem::new("E100", format!("cannot be read: {error}")).at(Place::file(&file)));
+                unread.insert(name);
             }
             Ok(text) => match Query::parse(&file, &text) {
-                Err(problem) => problems.push(problem),
+                Err(problem) => {
+                    problems.push(problem);
+                    unread.insert(name);
+                }
                 Ok(query) => {
                     if let Some(other) = queries.insert(name.clone(), query) {
                         problems.push(two_of_one_name(&name, &other.file, &file));
@@ -211,7 +232,7 @@ fn unknown_tables(queries: &BTreeMap<String, Query>, inputs: &BTreeMap<String, I
     });
     unknown
         .map(|(query, table)| {
-            let problem = Problem::new("E120", format!("unknown table `{table}`")).at(find(query, table));
+            let problem = Problem::new("E120", format!("unknown table `{table}`")).at(query.place_of_table(table));
             match nearest(table, inputs.keys().map(String::as_str)) {
                 Some(name) => problem.help(format!("did you mean `{name}`?")),
                 None => {
@@ -222,37 +243,59 @@ fn unknown_tables(queries: &BTreeMap<String, Query>, inputs: &BTreeMap<String, I
         .collect()
 }
 
-/// Where a name first stands in a query as a word of its own.
-fn find(query: &Query, name: &str) -> Place {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    for (number, line) in query.text.lines().enumerate() {
-        let code = line.split("--").next().unwrap_or_default();
-        let found = code
-            .match_indices(name)
-            .find(|(at, _)| !code[..*at].ends_with(is_word) && !code[at + name.len()..].starts_with(is_word));
-        if let Some((at, _)) = found {
-            return Place::within(&query.file, &query.text, number + 1, code[..at].chars().count() + 1);
-        }
-    }
-    Place::file(&query.file)
-}
-
-/// Names in the YAML's `models` and `marts` that no SQL file makes.
-fn unknown_models(pipeline: &Pipeline, queries: &BTreeMap<String, Query>) -> Vec<Problem> {
-    let models = &pipeline.models;
-    let named =
-        models.scopes.keys().chain(models.marts.keys()).chain(models.lookups.values().map(|lookup| &lookup.model));
-    let named = named.chain(models.marts.values().flat_map(|mart| &mart.parts));
-    let named = named.chain(models.carried.iter().flat_map(|carried| [&carried.model, &carried.matched_by]));
-    let unknown: BTreeSet<&String> = named.filter(|name| !queries.contains_key(*name)).collect();
+/// Names in the YAML's `models` that no SQL file makes, each where it is first named.
+fn unknown_models(pipeline: &Pipeline, known: &BTreeSet<String>) -> Vec<Problem> {
+    let mut told = BTreeSet::new();
+    let unknown = named_models(pipeline)
+        .into_iter()
+        .filter(|(name, _)| !known.contains(*name))
+        .filter(|(name, _)| told.insert(*name))
+        .collect::<Vec<_>>();
     unknown
         .into_iter()
-        .map(|name| {
+        .map(|(name, path)| {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
             let problem =
-                Problem::new("E120", format!("no SQL file makes the model `{name}`")).at(Place::file(&pipeline.file));
-            match nearest(name, queries.keys().map(String::as_str)) {
+                Problem::new("E120", format!("no SQL file makes the model `{name}`")).at(pipeline.place(&path));
+            match nearest(name, known.iter().map(String::as_str)) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("write `{name}.sql` in one of the model folders")),
+            }
+        })
+        .collect()
+}
+
+/// Every model that the pipeline file names, and where.
+fn named_models(pipeline: &Pipeline) -> Vec<(&String, Vec<String>)> {
+    let models = &pipeline.models;
+    let place = |path: &[&str]| ["models"].iter().chain(path).map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let mut named: Vec<(&String, Vec<String>)> = Vec::new();
+    named.extend(models.scopes.keys().map(|name| (name, place(&["scopes", name]))));
+    for (mart, declared) in &models.marts {
+        named.push((mart, place(&["marts", mart])));
+        let part = |(at, name)| (name, place(&["marts", mart, "parts", &usize::to_string(&at)]));
+        named.extend(declared.parts.iter().enumerate().map(part));
+    }
+    named.extend(models.lookups.iter().map(|(name, lookup)| (&lookup.model, place(&["lookups", name, "model"]))));
+    for (at, carried) in models.carried.iter().enumerate() {
+        let at = at.to_string();
+        named.push((&carried.model, place(&["carried", &at, "model"])));
+        named.push((&carried.matched_by, place(&["carried", &at, "matched_by"])));
+    }
+    named
+}
+
+/// Settings of checks that there are none of: nobody would miss what they were meant to say.
+fn unknown_checks(pipeline: &Pipeline, checks: &BTreeMap<String, Query>, unread: &BTreeSet<String>) -> Vec<Problem> {
+    let known = |name: &&String| checks.contains_key(*name) || unread.contains(*name);
+    let unknown = pipeline.checks.settings.keys().filter(|name| !known(name));
+    unknown
+        .map(|name| {
+            let problem = Problem::new("E120", format!("settings for `{name}`, and no SQL file makes this check"))
+                .at(pipeline.place(&["checks", "settings", name]));
+            match nearest(name, checks.keys().map(String::as_str)) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help(format!("write `{name}.sql` in one of the folders of checks, or take them out")),
             }
         })
         .collect()
@@ -264,9 +307,14 @@ fn needs(query: &Query, pipeline: &Pipeline) -> BTreeSet<String> {
     query.tables.iter().cloned().chain(lookups.map(|lookup| lookup.model.clone())).collect()
 }
 
-/// Topological order; models in a cycle are left out and reported as the cycle they form.
-fn order(queries: &BTreeMap<String, Query>, pipeline: &Pipeline, problems: &mut Vec<Problem>) -> Vec<String> {
-    let mut walk = Walk { queries, pipeline, done: Vec::new(), path: Vec::new(), problems };
+/// Topological order. Models in a cycle are reported as the cycle they form.
+fn order(
+    queries: &BTreeMap<String, Query>,
+    pipeline: &Pipeline,
+    cyclic: &mut BTreeSet<String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<String> {
+    let mut walk = Walk { queries, pipeline, done: Vec::new(), path: Vec::new(), cyclic, problems };
     for name in queries.keys() {
         walk.visit(name);
     }
@@ -278,6 +326,7 @@ struct Walk<'a> {
     pipeline: &'a Pipeline,
     done: Vec<String>,
     path: Vec<String>,
+    cyclic: &'a mut BTreeSet<String>,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -288,10 +337,14 @@ impl Walk<'_> {
             return;
         }
         if let Some(start) = self.path.iter().position(|step| step == name) {
+            self.cyclic.extend(self.path.iter().skip(start).cloned());
+            // The one that leads back to the first of them.
+            let reader = self.path.last().and_then(|last| self.queries.get(last));
             let cycle: Vec<_> = self.path.iter().skip(start).map(String::as_str).chain([name]).collect();
             self.problems.push(
                 Problem::new("E119", format!("models form a cycle: {}", cycle.join(" → ")))
-                    .at(find(query, self.path.last().map_or(name, String::as_str))),
+                    .at(reader.unwrap_or(query).place_of_table(name))
+                    .help("one of them has to do without what it reads of the next"),
             );
             return;
         }
@@ -328,7 +381,7 @@ fn scopes(
         if scope < latest {
             problems.push(
                 Problem::new("E119", format!("`{name}` has scope {scope:?} but reads a table of scope {latest:?}"))
-                    .at(Place::file(&query.file))
+                    .at(pipeline.place(&["models", "scopes", name]))
                     .help("a model cannot be built before what it reads"),
             );
         }
@@ -341,7 +394,7 @@ fn scopes(
                     "E119",
                     format!("lookup `{function}` needs `{}` before any intake is built", lookup.model),
                 )
-                .at(Place::file(&pipeline.file))
+                .at(pipeline.place(&["models", "lookups", function, "model"]))
                 .help("a lookup's model may read only sources without a period partition"),
             );
         }

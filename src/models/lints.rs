@@ -1,33 +1,40 @@
 //! Lints on the analysed plan of a query: what would make a figure wrong, unstable or unproven is refused before it runs.
 
+mod floats;
+mod joins;
+mod order;
+
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, DataFusionError};
+use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, Join, LogicalPlan, Operator, Volatility};
+use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Volatility};
 
 use crate::models::Query;
 use crate::problem::{Place, Problem};
 
 /// Digits a summed decimal may have, so that more than 10^10 rows fit into 38.
 const SUMMABLE_PRECISION: u8 = 28;
-/// Functions that look at the clock without being declared volatile.
-const CLOCK: [&str; 5] = ["now", "current_date", "current_time", "current_timestamp", "today"];
+/// Digits a product of integers may have: more need not fit into 64 bits, and wrap.
+const INTEGER_DIGITS: u32 = 18;
+/// Functions that look at the clock, or at the program itself, without being declared volatile.
+const CLOCK: [&str; 6] = ["now", "current_date", "current_time", "current_timestamp", "today", "version"];
 
 /// All lints of one plan.
 ///
 /// # Errors
 /// When the plan itself cannot be walked, which is a fault of the engine.
 pub fn lint(query: &Query, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusionError> {
-    let mut found: Vec<Problem> = Vec::new();
+    let mut found: Vec<Problem> = order::unordered(query);
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::Join(join) = node {
-            found.extend(cross_join(join).map(|problem| problem.at(Place::file(&query.file))));
+            found.extend(joins::unkeyed(query, join));
         }
         let schema = input_schema(node);
         for expr in node.expressions() {
+            found.extend(floats::made_in(&expr, &schema).map(|(of, problem)| problem.at(place(query, &of))));
             expr.apply(|expr| {
-                found.extend(lint_expr(expr, &schema).map(|problem| problem.at(Place::file(&query.file))));
+                found.extend(lint_expr(expr, &schema).map(|problem| problem.at(place(query, expr))));
                 found.extend(mixed_times(query, expr, &schema));
                 Ok(TreeNodeRecursion::Continue)
             })?;
@@ -137,35 +144,45 @@ fn is_instant(expr: &Expr, schema: &DFSchema) -> bool {
     matches!(expr.get_type(schema), Ok(DataType::Timestamp(_, Some(_))))
 }
 
-/// Where an expression's first column stands in the text of its query.
+/// Where an expression stands in the text of its query: its first column, or else a function or number of it.
 fn place(query: &Query, expr: &Expr) -> Place {
+    let words = query.words();
     let mut columns: Vec<&Column> = expr.column_refs().into_iter().collect();
     columns.sort();
     let span = columns.iter().find_map(|column| column.spans().first());
     let spanned =
         span.and_then(|span| Some((usize::try_from(span.start.line).ok()?, usize::try_from(span.start.column).ok()?)));
-    let found = || {
-        let name = columns.first()?.name.as_str();
-        let mut lines = query.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("--"));
-        lines.find_map(|(at, line)| {
-            Some((at + 1, line.split(name).next()?.chars().count() + 1)).filter(|_| line.contains(name))
-        })
-    };
-    match spanned.or_else(found) {
-        Some((line, column)) => Place::within(&query.file, &query.text, line, column),
-        None => Place::file(&query.file),
+    if let Some((line, column)) = spanned.filter(|(line, _)| *line > 0) {
+        return Place::within(&query.file, &query.text, line, column);
     }
+    let column = columns.iter().find_map(|column| words.first(&column.name));
+    column.or_else(|| mentioned(expr).iter().find_map(|name| words.first(name))).unwrap_or_else(|| words.start())
+}
+
+/// Names and numbers of an expression that may stand in its text.
+fn mentioned(expr: &Expr) -> Vec<String> {
+    let mut names = Vec::new();
+    // The walk itself fails at nothing.
+    let _ = expr.apply(|expr| {
+        match expr {
+            Expr::ScalarFunction(function) => {
+                names.push(function.name().to_owned());
+                names.extend(function.func.aliases().iter().cloned());
+            }
+            Expr::AggregateFunction(function) => names.push(function.func.name().to_owned()),
+            Expr::WindowFunction(function) => names.push(function.fun.name().to_owned()),
+            Expr::Cast(_) => names.extend(["cast", "arrow_cast"].map(str::to_owned)),
+            Expr::TryCast(_) => names.push("try_cast".to_owned()),
+            Expr::Literal(ScalarValue::Int64(Some(number)), _) => names.push(number.to_string()),
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    names
 }
 
 fn lint_arithmetic(binary: &BinaryExpr, expr: &Expr, schema: &DFSchema) -> Option<Problem> {
     let (left, right) = (binary.left.get_type(schema).ok()?, binary.right.get_type(schema).ok()?);
-    let arithmetic = matches!(binary.op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide);
-    if arithmetic && (is_float(&left) || is_float(&right)) {
-        return Some(
-            Problem::new("E204", format!("`{}` is computed in floating point", shown(expr)))
-                .help("cast to a decimal with the scale you mean"),
-        );
-    }
     if binary.op == Operator::Divide && left.is_integer() && right.is_integer() {
         return Some(
             Problem::new("E205", format!("`{}` divides integers and drops the remainder", shown(expr)))
@@ -173,7 +190,13 @@ fn lint_arithmetic(binary: &BinaryExpr, expr: &Expr, schema: &DFSchema) -> Optio
         );
     }
     match (binary.op, digits_of(&binary.left, schema), digits_of(&binary.right, schema)) {
-        (Operator::Multiply, Some(one), Some(other)) if one + other > 38 && !both_integer(&left, &right) => Some(
+        (Operator::Multiply, Some(one), Some(other)) if both_integer(&left, &right) => (one + other > INTEGER_DIGITS)
+            .then(|| {
+                let (message, digits) = (format!("the product of integers `{}`", shown(expr)), one + other);
+                Problem::new("E206", format!("{message} may need {digits} digits, 64 bits hold {INTEGER_DIGITS}"))
+                    .help("cast a factor to a decimal without places, such as decimal(10, 0)")
+            }),
+        (Operator::Multiply, Some(one), Some(other)) if one + other > 38 => Some(
             Problem::new(
                 "E206",
                 format!("the product `{}` may need {} digits, a decimal has 38", shown(expr), one + other),
@@ -202,42 +225,30 @@ fn lint_aggregate(function: &AggregateFunction, expr: &Expr, schema: &DFSchema) 
             Problem::new("E205", format!("`{}` truncates", shown(expr)))
                 .help("divide sums last, with an explicit scale"),
         ),
-        ("sum" | "avg", DataType::Float16 | DataType::Float32 | DataType::Float64) => Some(
-            Problem::new(
-                "E204",
-                format!("`{}` sums floats: the total would change with the number of cores", shown(expr)),
-            )
-            .help("cast to a decimal first"),
-        ),
         _ => None,
     }
-}
-
-/// A join without any condition, unless one side is a single row.
-fn cross_join(join: &Join) -> Option<Problem> {
-    let unconditional = join.on.is_empty() && join.filter.is_none();
-    let single = |plan: &LogicalPlan| plan.max_rows().is_some_and(|rows| rows <= 1);
-    (unconditional && !single(&join.left) && !single(&join.right)).then(|| {
-        let names: Vec<_> = join.left.schema().columns().iter().take(3).map(Column::flat_name).collect();
-        Problem::new("E208", format!("a join has no condition (beside {})", names.join(", ")))
-            .help("join on a key, or reduce one side to a single row")
-    })
-}
-
-fn is_float(kind: &DataType) -> bool {
-    matches!(kind, DataType::Float16 | DataType::Float32 | DataType::Float64)
 }
 
 /// Decimal digits a value can have. The engine widens integers before it multiplies; what counts is what they were.
 fn digits_of(expr: &Expr, schema: &DFSchema) -> Option<u32> {
     let kind = expr.get_type(schema).ok()?;
     match expr {
+        Expr::Literal(ScalarValue::Int64(Some(number)), _) => Some(written_digits(number.unsigned_abs())),
+        Expr::Negative(inner) => digits_of(inner, schema),
+        Expr::Cast(cast) if matches!(*cast.expr, Expr::Literal(..)) && kind.is_integer() => {
+            digits_of(&cast.expr, schema)
+        }
         Expr::Cast(cast) => {
             let inner = cast.expr.get_type(schema).ok()?;
-            if inner.is_integer() { digits(&inner).min(digits(&kind)) } else { digits(&kind) }
+            if inner.is_integer() { digits_of(&cast.expr, schema).min(digits(&kind)) } else { digits(&kind) }
         }
         _ => digits(&kind),
     }
+}
+
+/// Digits of a number that is written out.
+fn written_digits(number: u64) -> u32 {
+    number.checked_ilog10().map_or(1, |log| log + 1)
 }
 
 /// Decimal digits a type can hold.

@@ -8,12 +8,13 @@ use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Statement as SqlStatement, Value, ValueWithSpan, visit_expressions, visit_expressions_mut,
+    Expr, SetExpr, Statement as SqlStatement, Value, ValueWithSpan, visit_expressions, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
+use crate::models::words::Words;
 use crate::pipeline::Param;
 use crate::problem::{Place, Problem};
 
@@ -28,7 +29,7 @@ pub struct Query {
     pub functions: BTreeSet<String>,
     /// Parameters, without the `$`.
     pub params: BTreeSet<String>,
-    statement: SqlStatement,
+    pub(super) statement: SqlStatement,
 }
 
 /// A parameter that a query takes and nobody gives.
@@ -40,14 +41,21 @@ impl Query {
     /// Parses a text that must be one `select` (or `with ... select`).
     ///
     /// # Errors
-    /// `E200` with line and column for a syntax error, `E202` for anything but one query.
+    /// `E200` with line and column for a syntax error, `E202` for anything but one query, `E212` for one that is too deep or
+    /// too large.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problem> {
+        let words = Words::of(file, text);
+        if let Some(problem) = words.too_much() {
+            return Err(problem);
+        }
         let mut statements = DFParser::parse_sql(text).map_err(|error| syntax_problem(file, text, &error))?.into_iter();
-        let (Some(Statement::Statement(statement)), None) = (statements.next(), statements.next()) else {
-            return Err(only_one_query(file));
+        let first = match statements.next() {
+            Some(Statement::Statement(statement)) if only_reads(&statement) => Some(statement),
+            _ => None,
         };
-        if !matches!(*statement, SqlStatement::Query(_)) {
-            return Err(only_one_query(file));
+        let Some(statement) = first else { return Err(only_one_query(words.start())) };
+        if statements.next().is_some() {
+            return Err(only_one_query(words.second_statement().unwrap_or_else(|| words.start())));
         }
         let (tables, _) = resolve_table_references(&Statement::Statement(statement.clone()), true)
             .map_err(|error| syntax_problem(file, text, &error))?;
@@ -60,6 +68,38 @@ impl Query {
             params,
             statement: *statement,
         })
+    }
+
+    pub(super) fn words(&self) -> Words<'_> {
+        Words::of(&self.file, &self.text)
+    }
+
+    /// Where a table is first read; the beginning of the text when it is not.
+    #[must_use]
+    pub fn place_of_table(&self, name: &str) -> Place {
+        let words = self.words();
+        words.table(name).unwrap_or_else(|| words.start())
+    }
+
+    /// Where the column of this name is given; the beginning of the text when it is not.
+    #[must_use]
+    pub fn place_of_column(&self, name: &str) -> Place {
+        let words = self.words();
+        words.last(name).unwrap_or_else(|| words.start())
+    }
+
+    /// Where a parameter is first taken.
+    #[must_use]
+    pub fn place_of_parameter(&self, name: &str) -> Place {
+        let words = self.words();
+        words.parameter(name).unwrap_or_else(|| words.start())
+    }
+
+    /// Where what a message names stands in the text, or else its beginning.
+    #[must_use]
+    pub fn place_of_message(&self, message: &str) -> Place {
+        let words = self.words();
+        words.named_in(message).unwrap_or_else(|| words.start())
     }
 
     /// The query with every parameter replaced by its typed value, as a syntax tree: a value can never become syntax.
@@ -173,16 +213,22 @@ fn placeholder(expr: &Expr) -> Option<&str> {
     }
 }
 
-fn only_one_query(file: &Path) -> Problem {
-    Problem::new("E202", "only one SELECT is allowed")
-        .at(Place::file(file))
-        .help("one file holds one query and nothing else")
+/// Whether a statement is a query, and no change that begins like one.
+fn only_reads(statement: &SqlStatement) -> bool {
+    let SqlStatement::Query(query) = statement else { return false };
+    let changes =
+        matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_));
+    !changes
+}
+
+fn only_one_query(place: Place) -> Problem {
+    Problem::new("E202", "only one SELECT is allowed").at(place).help("one file holds one query and nothing else")
 }
 
 fn syntax_problem(file: &Path, text: &str, error: &DataFusionError) -> Problem {
     let message = error.strip_backtrace();
-    let place =
-        position(&message).map_or_else(|| Place::file(file), |(line, column)| Place::within(file, text, line, column));
+    let place = position(&message)
+        .map_or_else(|| Words::of(file, text).end(), |(line, column)| Place::within(file, text, line, column));
     let message = message.split(" at Line:").next().unwrap_or_default();
     let message = message.trim_start_matches("SQL error: ").trim_start_matches("ParserError(\"");
     Problem::new("E200", format!("SQL cannot be read: {message}")).at(place)

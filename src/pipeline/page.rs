@@ -89,7 +89,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn place(&self, at: At) -> Place {
+    pub fn place(&self, at: At) -> Place {
         if at.line == 0 {
             return Place::file(self.file);
         }

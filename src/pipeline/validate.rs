@@ -3,6 +3,7 @@
 mod due;
 mod mail;
 mod models;
+mod paths;
 mod retention;
 mod sources;
 mod storage;
@@ -20,8 +21,10 @@ use crate::pipeline::node::{At, Node, Read};
 use crate::pipeline::page::{Found, Page, shortened};
 use crate::pipeline::shape::{Broken, Shaped, shaped};
 use crate::pipeline::spec::{CalendarSpec, EngineSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
-use crate::pipeline::{Engine, Param, Pipeline, Secret, node, parse};
+use crate::pipeline::{Engine, Param, Pipeline, Secret, Storage, node, parse};
 use crate::problem::{Place, Problem, Problems, nearest};
+
+pub use paths::normal;
 
 /// What a run binds by itself.
 const RESERVED: [&str; 9] = [
@@ -47,6 +50,17 @@ impl Pipeline {
         Self::parse(file, &read_bytes(file)?, environment)
     }
 
+    /// Reads a pipeline file as far as it can be understood, and tells every problem of it. With problems, what comes with
+    /// them is for looking at what the file names, such as SQL and templates, and for nothing else: what is wrong is left
+    /// out or stands for itself. There is nothing when the file cannot be read as a pipeline at all.
+    #[must_use]
+    pub fn examine(file: &Path, environment: &Environment) -> (Option<Self>, Vec<Problem>) {
+        match read_bytes(file) {
+            Err(problems) => (None, problems.0),
+            Ok(bytes) => Self::examine_bytes(file, &bytes, environment, Secrets::LookedUp),
+        }
+    }
+
     /// Validates the bytes of a pipeline file; relative paths start at the file's folder.
     ///
     /// # Errors
@@ -61,22 +75,39 @@ impl Pipeline {
         environment: &Environment,
         secrets: Secrets,
     ) -> Result<Self, Problems> {
-        let text =
-            node::text(bytes).map_err(|found| Problems(Page::new(file, "", &Read::default()).problems(vec![found])))?;
+        match Self::examine_bytes(file, bytes, environment, secrets) {
+            (Some(pipeline), problems) if problems.is_empty() => Ok(pipeline),
+            (_, problems) => Err(Problems(problems)),
+        }
+    }
+
+    fn examine_bytes(
+        file: &Path,
+        bytes: &[u8],
+        environment: &Environment,
+        secrets: Secrets,
+    ) -> (Option<Self>, Vec<Problem>) {
+        let text = match node::text(bytes) {
+            Ok(text) => text,
+            Err(found) => return (None, Page::new(file, "", &Read::default()).problems(vec![found])),
+        };
         let read = node::read(text);
         let mut page = Page::new(file, text, &read);
         let Read { root, mut found, .. } = read;
-        let Some(root) = root else { return Err(Problems(page.problems(found))) };
+        let Some(root) = root else { return (None, page.problems(found)) };
         if let Some(newer) = newer_version(&root) {
-            return Err(Problems(page.problems(vec![newer])));
+            return (None, page.problems(vec![newer]));
         }
         let Shaped { json, found: misshapen, broken, substituted } = shaped(&root, &schema(), environment);
         found.extend(misshapen);
         page.substituted = substituted;
-        let spec: Spec = serde_json::from_value(json.clone()).map_err(|error| {
-            found.push(Found::whole("E106", format!("not a pipeline: {error}")));
-            Problems(page.problems(std::mem::take(&mut found)))
-        })?;
+        let spec: Spec = match serde_json::from_value(json.clone()) {
+            Ok(spec) => spec,
+            Err(error) => {
+                found.push(Found::whole("E106", format!("not a pipeline: {error}")));
+                return (None, page.problems(found));
+            }
+        };
         let directory = directory_of(file);
         let unseen = found.iter().filter(|found| found.code == "E111").map(|found| found.at).collect();
         let mut validator = Validator {
@@ -91,10 +122,7 @@ impl Pipeline {
             spare: Found::whole("E106", ""),
         };
         let pipeline = validator.pipeline(spec, canonical(json));
-        match (page.problems(validator.found), pipeline) {
-            (problems, Some(pipeline)) if problems.is_empty() => Ok(pipeline),
-            (problems, _) => Err(Problems(problems)),
-        }
+        (pipeline, page.problems(validator.found))
     }
 }
 
@@ -183,7 +211,9 @@ pub(super) struct Validator<'a> {
 }
 
 impl Validator<'_> {
+    /// What is wrong has been noted; something of its kind stands in for it.
     fn pipeline(&mut self, spec: Spec, canonical: serde_json::Value) -> Option<Pipeline> {
+        let here = storage::folder_url(&self.directory, ".")?;
         self.identifier(&["name"], &spec.name);
         self.owner(&["owner"], &spec.owner);
         self.currency(&spec.currency);
@@ -207,10 +237,14 @@ impl Validator<'_> {
             name: spec.name,
             description: spec.description,
             owner: spec.owner,
-            calendar: calendar?,
+            calendar,
             due,
             currency: spec.currency,
-            storage: storage?,
+            storage: storage.unwrap_or_else(|| Storage {
+                inputs: here.clone(),
+                outputs: here,
+                options: BTreeMap::new(),
+            }),
             params,
             sources,
             models,
@@ -218,14 +252,14 @@ impl Validator<'_> {
             control_totals,
             reports,
             audiences,
-            delivery: delivery?,
+            delivery: delivery.unwrap_or_else(|| self.no_delivery()),
             engine,
             retention,
             canonical,
         })
     }
 
-    fn calendar(&mut self, spec: &CalendarSpec) -> Option<Calendar> {
+    fn calendar(&mut self, spec: &CalendarSpec) -> Calendar {
         let unit = match spec.period {
             PeriodUnitSpec::Month => PeriodUnit::Month,
             PeriodUnitSpec::Week => PeriodUnit::Week,
@@ -241,7 +275,7 @@ impl Validator<'_> {
             } else {
                 problem.help = Some("use an IANA name such as Europe/Berlin".to_owned());
             }
-            return None;
+            return Calendar { unit, zone_name: "UTC".to_owned(), zone: TimeZone::UTC, first_period: None };
         };
         let mut calendar = Calendar {
             unit,
@@ -255,7 +289,7 @@ impl Validator<'_> {
                 Err(error) => drop(self.problem(&["calendar", "first_period"], "E125", error.to_string())),
             }
         }
-        Some(calendar)
+        calendar
     }
 
     fn currency(&mut self, currency: &str) {
@@ -390,36 +424,6 @@ impl Validator<'_> {
         self.problem(path, error.code(), format!("`{name}`: {error}")).help = Some(help.to_owned());
         None
     }
-
-    /// A path of the project: below the folder above the pipeline file's, links followed.
-    fn path(&mut self, place: &[&str], written: &str) -> PathBuf {
-        let joined = normal(&self.directory.join(written));
-        let project = normal(&self.directory.join(".."));
-        let real_project = project.canonicalize().unwrap_or_else(|_| project.clone());
-        // What is not there yet leads nowhere: only the part that exists can be a link.
-        let inside = |path: &Path| {
-            let existing = path.ancestors().find_map(|part| part.canonicalize().ok().map(|real| (part, real)));
-            existing.is_none_or(|(part, real)| !part.starts_with(&project) || real.starts_with(&real_project))
-        };
-        if Path::new(written).is_absolute() || !joined.starts_with(&project) || !inside(&joined) {
-            let message = format!("path `{}` leaves the project directory", shortened(written));
-            self.problem(place, "E118", message).help =
-                Some("keep SQL, templates and tables beside the pipeline's folder".to_owned());
-            return joined;
-        }
-        for link in links(&joined).into_iter().filter(|link| !inside(link)) {
-            let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let message = format!("link `{name}` in `{}` leaves the project directory", shortened(written));
-            self.problem(place, "E118", message).help = Some("put the file itself there".to_owned());
-        }
-        joined
-    }
-}
-
-/// Symbolic links in a folder, when there is one.
-fn links(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())).map(|entry| entry.path()).collect()
 }
 
 /// A zone by its full IANA name; abbreviations and offsets are not zones.
@@ -444,17 +448,4 @@ fn param(spec: ParamSpec) -> Result<Param, &'static str> {
         }
         _ => Err("has exactly one of text, integer, decimal, boolean, date"),
     }
-}
-
-/// Without `.` and `..`, by the letters of the path alone.
-pub fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => drop(normal.pop()),
-            other => normal.push(other),
-        }
-    }
-    normal
 }

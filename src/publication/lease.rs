@@ -93,6 +93,7 @@ impl Leases {
 
     /// Watches an epoch. Gives it back as it was when no sign of life came, or the newest one when that is another.
     async fn watch(&self, held: Newest) -> Result<Newest, PublicationError> {
+        self.say_who(held.epoch).await;
         let end = Instant::now() + self.lasts;
         while Instant::now() < end {
             sleep((self.lasts / (2 * BEATS)).min(LOOK)).await;
@@ -105,6 +106,22 @@ impl Leases {
             }
         }
         Ok(held)
+    }
+
+    /// Whoever looks at a run that does nothing should see what it waits for.
+    async fn say_who(&self, epoch: u64) {
+        let holder = self.location.read(&self.key(epoch)).await.ok();
+        let holder = holder.and_then(|bytes| serde_json::from_slice::<Holder>(&bytes).ok());
+        let run_id = holder.as_ref().map_or("unknown", |holder| holder.run_id.as_str());
+        let since = holder.as_ref().map(|holder| holder.since.to_string()).unwrap_or_default();
+        let seconds = self.lasts.as_secs();
+        tracing::info!(
+            epoch,
+            run_id,
+            since,
+            at_most_seconds = seconds,
+            "waiting: another run holds the lease, or died with it"
+        );
     }
 
     async fn beat(self, epoch: u64) {

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
+use super::markup;
 use crate::problem::{Place, Problem};
 
 /// A loop over more numbers than this is a mistake in a mail.
 const LARGEST_RANGE: u64 = 10_000;
-
-/// What would make a mail client load something from elsewhere, or run it.
-const LOADS: [&str; 7] = ["<img", "<script", "<link", "<iframe", "<object", "@import", "url("];
 
 /// One `{{ … }}` or `{% … %}`.
 #[derive(Debug)]
@@ -65,14 +63,7 @@ impl Source<'_> {
 pub(super) fn forbidden(source: Source<'_>, tags: &[Tag<'_>], html: bool) -> Vec<Problem> {
     let mut problems: Vec<Problem> = tags.iter().flat_map(|tag| forbidden_in(source, &tag.tokens)).collect();
     if html {
-        let lower = source.text.to_ascii_lowercase();
-        for load in LOADS {
-            problems.extend(lower.match_indices(load).map(|(at, _)| {
-                Problem::new("E602", format!("`{load}` makes a mail client load or run something"))
-                    .at(source.place(at))
-                    .help("draw with text, tables and background colours")
-            }));
-        }
+        problems.extend(markup::forbidden(source));
     }
     problems
 }
@@ -117,6 +108,16 @@ fn large_range(source: Source<'_>, at: usize, arguments: &[Token<'_>]) -> Option
             .at(source.place(at))
             .help("loop over the rows of a query")
     })
+}
+
+/// Where the tag or comment ends that begins at `open`.
+pub(super) fn tag_end(text: &str, open: usize) -> usize {
+    let rest = text.get(open..).unwrap_or("");
+    match rest.get(..2) {
+        Some("{#") => rest.find("#}").map_or(text.len(), |end| open + end + 2),
+        Some("{%") => tokens(text, open + 2, "%}").1,
+        _ => tokens(text, open + 2, "}}").1,
+    }
 }
 
 /// Reads the tags of a template that Tera has accepted; comments and raw blocks are left out.

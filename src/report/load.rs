@@ -111,7 +111,7 @@ impl LoadedReport {
     ///
     /// # Errors
     /// All problems: syntax (E600), unknown names (E601), ways around escaping (E602), missing files (E603), endless
-    /// loops (E604), attachments of queries that do not exist (E605).
+    /// loops (E604).
     pub fn load(report: &Report, texts: Texts) -> Result<Self, Problems> {
         let mut problems = missing(report, &texts);
         let queries: BTreeMap<String, String> = texts
@@ -119,7 +119,6 @@ impl LoadedReport {
             .iter()
             .filter_map(|(name, file)| Some((name.strip_suffix(".sql")?.to_owned(), file.text.clone())))
             .collect();
-        problems.extend(bad_attachments(report, &queries));
         let mut templates = texts.shared;
         templates.extend(texts.own.into_iter().filter(|(name, _)| is_template(name)));
 
@@ -208,32 +207,6 @@ fn missing(report: &Report, texts: &Texts) -> Vec<Problem> {
                 .at(Place::file(report.directory.join(name)))
         })
         .collect()
-}
-
-fn bad_attachments(report: &Report, queries: &BTreeMap<String, String>) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    for attachment in &report.attachments {
-        let name = &attachment.name;
-        if !ends_in(name, "csv") && !ends_in(name, "xlsx") {
-            problems.push(Problem::new("E605", format!("attachment `{name}` ends in neither .csv nor .xlsx")));
-        }
-        if ends_in(name, "csv") && attachment.queries.len() != 1 {
-            problems.push(Problem::new("E605", format!("attachment `{name}` needs exactly one query")));
-        }
-        for query in attachment.queries.iter().filter(|query| !queries.contains_key(*query)) {
-            let known = queries.keys().map(String::as_str);
-            let near = crate::problem::nearest(query, known).map(|near| format!("did you mean `{near}`?"));
-            let problem =
-                Problem::new("E605", format!("attachment `{name}` names query `{query}`, which is not there"));
-            problems.push(match near {
-                Some(help) => problem.help(help),
-                None => {
-                    problem.help(format!("write `{}`", report.directory.join(query).with_extension("sql").display()))
-                }
-            });
-        }
-    }
-    problems
 }
 
 fn lint(templates: &BTreeMap<String, TextFile>) -> Vec<Problem> {

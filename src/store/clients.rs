@@ -128,20 +128,25 @@ fn names_a_bucket(key: &str) -> bool {
     key.ends_with("_bucket") || key.ends_with("_container_name")
 }
 
-fn check_option(name: &str) -> Result<(), StoreError> {
+/// Whether a store knows an option.
+///
+/// # Errors
+/// When none does, or when it says what the URL says.
+pub(crate) fn check_option(name: &str) -> Result<(), StoreError> {
+    let name = name.to_ascii_lowercase();
     let keys = [
         name.parse::<AmazonS3ConfigKey>().map(|key| key.as_ref().to_owned()),
         name.parse::<AzureConfigKey>().map(|key| key.as_ref().to_owned()),
         name.parse::<GoogleConfigKey>().map(|key| key.as_ref().to_owned()),
-        name.parse::<ClientConfigKey>().map(|_| name.to_owned()),
+        name.parse::<ClientConfigKey>().map(|_| name.clone()),
     ];
     let known: Vec<String> = keys.into_iter().flatten().collect();
     if known.is_empty() {
-        return Err(StoreError::UnknownOption { key: name.to_owned() });
+        return Err(StoreError::UnknownOption { key: name });
     }
     if known.iter().any(|key| names_a_bucket(key)) {
         let why = "the URL says which bucket".to_owned();
-        return Err(StoreError::Option { key: name.to_owned(), why });
+        return Err(StoreError::Option { key: name, why });
     }
     Ok(())
 }

@@ -45,8 +45,8 @@ pub enum StoreError {
     Url { url: String, why: String },
     #[error("no input files match `{pattern}`")]
     NoFiles { pattern: String },
-    #[error("`{url}` is empty (0 bytes)")]
-    Empty { url: String },
+    #[error("{} empty (0 bytes)", named(.files))]
+    Empty { files: Vec<String> },
     #[error("{count} files match `{pattern}`, at most {limit} are read")]
     TooMany { pattern: String, count: usize, limit: usize },
     #[error("object key `{key}` cannot be used: {why}")]
@@ -127,6 +127,12 @@ impl StoreError {
         }
     }
 
+    /// It as a problem that is told with others.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.code(), self.to_string()).help(self.help())
+    }
+
     /// The failure of a store that another error came from, with the key it is about; none when no store failed.
     pub(crate) fn beneath(call: Call, key: &str, error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         let cause = store_cause(error)?;
@@ -144,8 +150,18 @@ impl StoreError {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let problem = Problem::new(error.code(), error.to_string()).help(error.help());
-        Self::new(error.exit(), Problems::from(problem))
+        Self::new(error.exit(), Problems::from(error.problem()))
+    }
+}
+
+/// The first files of a list, and how many more there are.
+fn named(files: &[String]) -> String {
+    const TOLD: usize = 3;
+    let told: Vec<String> = files.iter().take(TOLD).map(|file| format!("`{file}`")).collect();
+    match files.len() {
+        0 | 1 => format!("{} is", told.concat()),
+        count if count > TOLD => format!("{} and {} more are", told.join(", "), count - TOLD),
+        _ => format!("{} are", told.join(", ")),
     }
 }
 

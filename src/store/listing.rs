@@ -45,6 +45,12 @@ impl Stores {
         if found.is_empty() {
             return Err(StoreError::NoFiles { pattern: shown(pattern) });
         }
+        let is_empty = |meta: &&ObjectMeta| meta.size == 0 && check_key(meta.location.as_ref()).is_ok();
+        let empty = found.iter().filter(is_empty).map(|meta| shown(&location.url_of(&meta.location)));
+        let files: Vec<String> = empty.collect();
+        if !files.is_empty() {
+            return Err(StoreError::Empty { files });
+        }
         found.into_iter().map(|meta| listed(&location, meta)).collect()
     }
 
@@ -134,7 +140,7 @@ fn listed(location: &Location, meta: ObjectMeta) -> Result<Listed, StoreError> {
     let key = meta.location.as_ref();
     check_key(key)?;
     if meta.size == 0 {
-        return Err(StoreError::Empty { url: shown(&url) });
+        return Err(StoreError::Empty { files: vec![shown(&url)] });
     }
     let folders = key.rsplit_once('/').map_or("", |(folders, _)| folders);
     let mut partitions = Vec::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
@@ -13,7 +13,7 @@ use datafusion::prelude::SessionContext;
 
 use crate::models::{Input, Model, ModelGraph, Query, lint};
 use crate::pipeline::{Mart, Pipeline};
-use crate::problem::{Place, Problem, Problems, nearest};
+use crate::problem::{Place, Problem, nearest};
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::schema;
@@ -23,45 +23,69 @@ use crate::warehouse::session::analysed;
 pub const FINDINGS: &str = "findings";
 
 /// Queries that are known to plan, with the columns they give.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Compiled {
     pub schemas: BTreeMap<String, SchemaRef>,
+    /// Tables and functions of models that have no columns, because of a problem that is told where it is.
+    pub unknown: BTreeSet<String>,
 }
 
-/// Plans and lints all models.
-///
-/// # Errors
-/// All problems found, each in its SQL file.
+impl Compiled {
+    /// Whether a query reads what has no columns: then it cannot be judged.
+    #[must_use]
+    pub fn is_lost(&self, query: &Query) -> bool {
+        query.tables.iter().chain(&query.functions).any(|name| self.unknown.contains(name))
+    }
+}
+
+/// Plans and lints all models, and tells every problem of them, each in its SQL file.
 pub async fn compile(
     context: &SessionContext,
     pipeline: &Pipeline,
     graph: &ModelGraph,
     bindings: &Bindings,
-) -> Result<Compiled, Problems> {
-    register_contracts(context, pipeline, graph).map_err(|error| internal(&pipeline.file, &error))?;
-    let mut compiled = Compiled { schemas: BTreeMap::new() };
+) -> (Compiled, Vec<Problem>) {
+    let mut compiled = Compiled { schemas: BTreeMap::new(), unknown: BTreeSet::new() };
     let mut problems = Vec::new();
-    // What reads a model that has no columns cannot be judged: the problem is told where it is.
-    let mut unknown: BTreeSet<&str> = BTreeSet::new();
+    if let Err(error) = register_contracts(context, pipeline, graph) {
+        return (compiled, vec![internal(&pipeline.file, &error)]);
+    }
+    for name in unplanned(graph) {
+        compiled.unknown.extend(made_of(pipeline, name).map(str::to_owned));
+    }
     for model in &graph.models {
-        let named = model.query.tables.iter().chain(&model.query.functions);
-        if named.map(String::as_str).any(|name| unknown.contains(name)) {
-            unknown.extend(made_of(pipeline, &model.name));
+        if compiled.unknown.contains(&model.name) || compiled.is_lost(&model.query) {
+            compiled.unknown.extend(made_of(pipeline, &model.name).map(str::to_owned));
             continue;
         }
         let (schema, found) = compile_model(context, pipeline, model, bindings).await;
         problems.extend(found);
         match schema {
-            None => unknown.extend(made_of(pipeline, &model.name)),
+            None => compiled.unknown.extend(made_of(pipeline, &model.name).map(str::to_owned)),
             Some(schema) => {
                 register_lookups(context, pipeline, model, &schema, &mut problems);
-                register_empty(context, pipeline, &model.name, &schema)
-                    .map_err(|error| internal(&model.query.file, &error))?;
+                let registered = register_empty(context, pipeline, &model.name, &schema);
+                problems.extend(registered.err().map(|error| internal(&model.query.file, &error)));
                 compiled.schemas.insert(model.name.clone(), schema);
             }
         }
     }
-    Problems::none_or(problems, compiled)
+    (compiled, problems)
+}
+
+/// Models whose files cannot be read, that have no place in the order, or that read what is not there.
+fn unplanned(graph: &ModelGraph) -> impl Iterator<Item = &str> {
+    let ordered = |name: &str| graph.model(name).is_some();
+    let unordered = graph
+        .inputs
+        .keys()
+        .filter(move |name| matches!(graph.inputs.get(*name), Some(Input::Model(model)) if !ordered(model)));
+    let reads_nothing = graph
+        .models
+        .iter()
+        .filter(|model| model.query.tables.iter().any(|table| !graph.inputs.contains_key(table)))
+        .map(|model| &model.name);
+    graph.unread.iter().chain(unordered).chain(reads_nothing).map(String::as_str)
 }
 
 /// A model's table, what is left over of it, and the functions that look it up.
@@ -88,9 +112,12 @@ async fn compile_model(
         Err(error) => vec![plan_problem(&model.query, &error)],
     };
     let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
-    if let Some(mart) = pipeline.models.mart_of(&model.name) {
-        problems.extend(schema::mart_problem(mart, &schema, &model.query.file));
-        problems.extend(undeclared_floats(mart, &schema, &model.query.file));
+    let mart = pipeline.models.mart_of(&model.name);
+    let differs = mart.and_then(|mart| Some((mart, mart_problem(pipeline, mart, &schema, &model.query)?)));
+    if let Some((mart, problem)) = differs {
+        problems.push(problem);
+        // Whoever reads it is judged by what it is to be.
+        return (Some(schema::declared_schema(mart)), problems);
     }
     (Some(schema), problems)
 }
@@ -101,7 +128,7 @@ async fn compile_model(
 /// The one problem that kept it from being planned.
 pub async fn plan(context: &SessionContext, query: &Query, bindings: &Bindings) -> Result<LogicalPlan, Problem> {
     let statement = query.bound(bindings).map_err(|error| {
-        let problem = Problem::new("E126", error.to_string()).at(Place::file(&query.file));
+        let problem = Problem::new("E126", error.to_string()).at(query.place_of_parameter(&error.0));
         match nearest(&error.0, bindings.keys().map(String::as_str)) {
             Some(name) => problem.help(format!("did you mean `${name}`?")),
             None => problem.help("declare it under `params`"),
@@ -177,40 +204,38 @@ fn register_lookups(
     }
 }
 
-/// Floating columns may only be declared ratios; a mart's types have no float, so none can be.
-fn undeclared_floats(mart: &Mart, schema: &Schema, file: &Path) -> Vec<Problem> {
-    let floats = schema.fields().iter().filter(|field| is_float(field));
-    floats
-        .map(|field| {
-            Problem::new("E204", format!("column `{}` of mart `{}` is {}", field.name(), mart.name, field.data_type()))
-                .at(Place::file(file))
-                .help("cast it to a decimal")
-        })
-        .collect()
-}
-
-fn is_float(field: &Field) -> bool {
-    matches!(field.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64)
+/// A mart whose columns are not those declared: told where the SQL gives one otherwise, or else where it is declared.
+fn mart_problem(pipeline: &Pipeline, mart: &Mart, schema: &Schema, query: &Query) -> Option<Problem> {
+    let difference = schema::mart_difference(mart, schema)?;
+    let place = match (&difference.given, &difference.missing) {
+        (Some(given), _) => query.place_of_column(given),
+        (None, Some(missing)) => pipeline.place(&["models", "marts", &mart.name, "columns", missing]),
+        (None, None) => query.place_of_column(&mart.name),
+    };
+    Some(
+        Problem::new("E209", format!("mart `{}` differs from its declaration: {}", mart.name, difference.told))
+            .at(place)
+            .help(format!(
+                "- is declared in the pipeline file, + is what `{}.sql` gives; change one of them",
+                query.file.file_stem().unwrap_or_default().to_string_lossy()
+            )),
+    )
 }
 
 /// An engine error in the words of a problem, with its place when the engine knows it.
 fn plan_problem(query: &Query, error: &DataFusionError) -> Problem {
-    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let place = span.map_or_else(
-        || Place::file(&query.file),
-        |span| {
-            let line = usize::try_from(span.start.line).unwrap_or(1);
-            let column = usize::try_from(span.start.column).unwrap_or(1);
-            Place::within(&query.file, &query.text, line, column)
-        },
-    );
     let message = error.strip_backtrace();
     let message = message.lines().next().unwrap_or_default();
+    let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let place = span.and_then(|span| {
+        let (line, column) = (usize::try_from(span.start.line).ok()?, usize::try_from(span.start.column).ok()?);
+        (line > 0).then(|| Place::within(&query.file, &query.text, line, column))
+    });
+    let place = place.unwrap_or_else(|| query.place_of_message(message));
     Problem::new("E201", format!("SQL cannot be planned: {message}")).at(place)
 }
 
-fn internal(file: &Path, error: &DataFusionError) -> Problems {
+fn internal(file: &Path, error: &DataFusionError) -> Problem {
     Problem::new("E999", format!("the engine refuses its own tables: {}", error.strip_backtrace()))
         .at(Place::file(file))
-        .into()
 }

@@ -108,10 +108,10 @@ impl SourceInput {
         }
         let mut problems = Vec::new();
         for file in &mut self.files {
-            match read_footer(&self.store, &file.meta).await? {
+            let shown = shown(&self.source, &file.meta.location);
+            match read_footer(&self.store, &file.meta, &shown).await? {
                 Err(problem) => problems.push(problem),
                 Ok(footer) => {
-                    let shown = shown(&self.source, &file.meta.location);
                     problems.extend(column_problems(&self.source, &shown, footer.schema()));
                     let names = footer.schema().fields().iter().map(|field| field.name().as_str());
                     self.extra_columns.extend(undeclared(&self.source, names));
@@ -133,33 +133,34 @@ fn shown(source: &Source, location: &Path) -> String {
 async fn read_footer(
     store: &Arc<dyn ObjectStore>,
     meta: &ObjectMeta,
+    shown: &str,
 ) -> Result<Result<ArrowReaderMetadata, Problem>, FooterError> {
     let (ranges, size) = (Ranges { store: Arc::clone(store), meta: meta.clone() }, meta.size);
     let footer = tokio::spawn(async move {
         let metadata = ParquetMetaDataReader::new().load_and_finish(ranges, size).await?;
         ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
     });
-    let ran_out = |said: String| FooterError::RanOut { file: meta.location.to_string(), said };
+    let ran_out = |said: String| FooterError::RanOut { file: shown.to_owned(), said };
     Ok(match footer.await {
         Ok(Ok(footer)) => Ok(footer),
         Ok(Err(error)) => match StoreError::beneath(Call::Get, meta.location.as_ref(), &error) {
             Some(failed) => return Err(failed.into()),
             None if error::ran_out(&error) => return Err(ran_out(error.to_string())),
-            None => Err(undecodable(&meta.location, &error.to_string())),
+            None => Err(undecodable(shown, &error.to_string())),
         },
         Err(ended) => {
             let said = ended.try_into_panic().map(|panic| error::panicked(panic.as_ref()).to_owned());
             match said.unwrap_or_default() {
                 said if error::says_ran_out(&said) => return Err(ran_out(said)),
-                _ => Err(undecodable(&meta.location, "its footer makes no sense")),
+                _ => Err(undecodable(shown, "its footer makes no sense")),
             }
         }
     })
 }
 
 /// A Parquet file that is none.
-pub(crate) fn undecodable(location: &Path, why: &str) -> Problem {
-    Problem::new("E303", format!("cannot decode `{location}`: {why}"))
+pub(crate) fn undecodable(file: &str, why: &str) -> Problem {
+    Problem::new("E303", format!("cannot decode `{file}`: {why}"))
         .help("the file is truncated, damaged or no Parquet; export it again")
 }
 

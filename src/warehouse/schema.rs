@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::pipeline::{Column, ColumnType, Mart, Source};
-use crate::problem::{Place, Problem};
 
 /// The Arrow type SQL sees for a column type. Text is a view: joins and groups compare it without copying.
 #[must_use]
@@ -98,9 +97,25 @@ pub fn mart_schema(mart: &Mart) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
+/// What SQL sees of a mart when it is as declared.
+#[must_use]
+pub fn declared_schema(mart: &Mart) -> SchemaRef {
+    Arc::new(Schema::new(fields(&mart.columns)))
+}
+
+/// How a query's columns differ from a mart's.
+pub struct Difference {
+    /// What is declared and not given (-), and what is given and not declared (+).
+    pub told: String,
+    /// The first column that the query gives otherwise; none when it only gives too few.
+    pub given: Option<String>,
+    /// The first column that is declared and not given.
+    pub missing: Option<String>,
+}
+
 /// Compares a query's columns with a mart's: names, order and types.
 #[must_use]
-pub fn mart_problem(mart: &Mart, schema: &Schema, file: &std::path::Path) -> Option<Problem> {
+pub fn mart_difference(mart: &Mart, schema: &Schema) -> Option<Difference> {
     let declared: Vec<_> =
         mart.columns.iter().map(|column| (column.name.clone(), written(&arrow_type(column.kind)))).collect();
     let found: Vec<_> =
@@ -112,12 +127,13 @@ pub fn mart_problem(mart: &Mart, schema: &Schema, file: &std::path::Path) -> Opt
         declared.iter().filter(|column| !found.contains(column)).map(|(name, kind)| format!("-{name} {kind}"));
     let extra = found.iter().filter(|column| !declared.contains(column)).map(|(name, kind)| format!("+{name} {kind}"));
     let mut difference: Vec<_> = missing.chain(extra).collect();
+    let other = found.iter().find(|column| !declared.contains(column));
+    let missing = declared.iter().find(|column| !found.contains(column)).map(|(name, _)| name.clone());
     if difference.is_empty() {
         difference.push("the same columns in another order".to_owned());
+        let moved = found.iter().zip(&declared).find(|(found, declared)| found != declared);
+        let given = moved.map(|(column, _)| column.0.clone());
+        return Some(Difference { told: difference.join(", "), given, missing: None });
     }
-    Some(
-        Problem::new("E209", format!("mart `{}` differs from its declaration: {}", mart.name, difference.join(", ")))
-            .at(Place::file(file))
-            .help("- is declared in the pipeline file, + is what the SQL gives; change one of them"),
-    )
+    Some(Difference { told: difference.join(", "), given: other.map(|(name, _)| name.clone()), missing })
 }

@@ -16,6 +16,7 @@ mod pipeline_file;
 mod pipeline_reader;
 mod program;
 mod publication;
+mod refused;
 mod report;
 mod sample;
 mod schedule;

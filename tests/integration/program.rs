@@ -14,6 +14,7 @@ mod ndjson;
 mod owed;
 mod recomputed;
 mod rendered;
+mod seen;
 mod status;
 mod stopped;
 mod store_faults;

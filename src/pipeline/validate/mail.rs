@@ -10,7 +10,8 @@ use crate::pipeline::address::mailbox;
 use crate::pipeline::page::shortened;
 use crate::pipeline::parse;
 use crate::pipeline::spec::{
-    AudienceSpec, DeliverySpec, NumberFormatSpec, OnUnknownSpec, ReportSpec, SmtpSpec, TlsSpec, TransportSpec,
+    AttachmentSpec, AudienceSpec, DeliverySpec, NumberFormatSpec, OnUnknownSpec, ReportSpec, SmtpSpec, TlsSpec,
+    TransportSpec,
 };
 use crate::pipeline::{Attachment, Audience, Delivery, Mailbox, NumberFormat, OnUnknown, Report, Smtp, Tls, Transport};
 
@@ -85,16 +86,33 @@ impl Validator<'_> {
             let known: Vec<&str> = audiences.keys().map(String::as_str).collect();
             self.known(&["reports", &name, "audience"], "audience", &spec.audience, &known);
             for (index, attachment) in spec.attachments.iter().enumerate() {
-                let place = ["reports", &name, "attachments", &index.to_string(), "name"];
-                self.file_name(&place, &attachment.name);
+                self.attachment(&["reports", &name, "attachments", &index.to_string()], attachment);
             }
             let attachments =
                 spec.attachments.into_iter().map(|one| Attachment { name: one.name, queries: one.queries }).collect();
             let formats = spec.formats.into_iter().map(|(column, format)| (column, number_format(format))).collect();
-            let report = Report { name: name.clone(), directory, audience: spec.audience, attachments, formats };
-            reports.insert(name, report);
+            // A folder elsewhere is not looked into.
+            if let Some(directory) = directory {
+                let report = Report { name: name.clone(), directory, audience: spec.audience, attachments, formats };
+                reports.insert(name, report);
+            }
         }
         reports
+    }
+
+    fn attachment(&mut self, path: &[&str], attachment: &AttachmentSpec) {
+        let (name, inner) = (&attachment.name, |key| path.iter().copied().chain([key]).collect::<Vec<_>>());
+        self.file_name(&inner("name"), name);
+        let ending = name.rsplit_once('.').map(|(_, ending)| ending);
+        if !matches!(ending, Some("csv" | "xlsx")) {
+            let message = format!("attachment `{}` ends in neither .csv nor .xlsx", shortened(name));
+            self.problem(&inner("name"), "E605", message).help = Some("the ending decides the form".to_owned());
+        }
+        if ending == Some("csv") && attachment.queries.len() != 1 {
+            let message = format!("attachment `{}` needs exactly one query", shortened(name));
+            self.problem(&inner("queries"), "E605", message).help =
+                Some("an .xlsx holds several, each on a sheet of its own".to_owned());
+        }
     }
 
     /// A name that is safe as a file wherever the mail is opened.
@@ -108,6 +126,12 @@ impl Validator<'_> {
         }
     }
 
+    /// Of a pipeline that mails nothing.
+    pub(super) fn no_delivery(&self) -> Delivery {
+        let from = Mailbox { name: None, address: "nobody@localhost".to_owned() };
+        Delivery::new(from, Transport::Directory(self.directory.join("outbox")))
+    }
+
     /// A pipeline without reports mails nothing; it then has a transport that is never used.
     pub(super) fn delivery(&mut self, spec: Option<DeliverySpec>, needed: bool) -> Option<Delivery> {
         let Some(spec) = spec else {
@@ -116,8 +140,7 @@ impl Validator<'_> {
                     Some("say who sends, to which domains, and how".to_owned());
                 return None;
             }
-            let from = Mailbox { name: None, address: "nobody@localhost".to_owned() };
-            return Some(Delivery::new(from, Transport::Directory(self.directory.join("outbox"))));
+            return Some(self.no_delivery());
         };
         let from = self.address(&["delivery", "from"], &spec.from);
         let reply_to = spec.reply_to.as_deref().map(|text| self.address(&["delivery", "reply_to"], text));

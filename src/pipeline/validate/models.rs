@@ -60,7 +60,7 @@ impl Validator<'_> {
             let place: Vec<&str> = path.iter().copied().chain([index.as_str()]).collect();
             self.path(&place, folder)
         });
-        resolved.collect()
+        resolved.flatten().collect()
     }
 
     fn mart(&mut self, name: String, spec: MartSpec) -> Mart {

@@ -51,12 +51,16 @@ impl Validator<'_> {
         let inputs = storage.map(|storage| &storage.inputs);
         let complete = self.complete(name, &spec, inputs);
         let files = self.pattern(&["sources", name, "files"], &spec.files, spec.reference, inputs);
+        if files.is_some() && spec.reference && !spec.files.contains("://") {
+            self.reference_files(&["sources", name, "files"], &spec.files);
+        }
         if let (Some(files), Some(storage)) = (&files, storage) {
             self.check_apart(name, &spec.files, files, &storage.outputs);
         }
         Some(Source {
             name: name.to_owned(),
-            files: files?,
+            // Without files it has its columns still, and others name them.
+            files: files.or_else(|| folder_url(&self.directory, "."))?,
             format: match spec.format {
                 FormatSpec::Parquet => Format::Parquet,
                 FormatSpec::Csv => Format::Csv,

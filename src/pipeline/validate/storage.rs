@@ -54,6 +54,10 @@ impl Validator<'_> {
         let mut options = BTreeMap::new();
         for (key, value) in specs {
             let path = ["storage", "options", &key];
+            if let Err(error) = crate::store::check_option(&key) {
+                self.problem(&path, error.code(), error.to_string()).help = Some(error.help().to_owned());
+                continue;
+            }
             let reference = value.starts_with("env:") || value.starts_with("file:");
             if !reference && !is_secret(&key) {
                 options.insert(key, Text::Plain(value));

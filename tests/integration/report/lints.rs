@@ -93,6 +93,45 @@ fn ways_around_escaping_are_refused() {
 }
 
 #[test]
+fn a_mail_only_shows_things() {
+    for active in [
+        "<video src=x>",
+        "<svg onload=alert(1)>",
+        "<form action='https://x.example'>",
+        "<input name=a>",
+        "<base href='https://x.example/'>",
+        "<p onclick='x()'>",
+        "<p OnMouseOver = 'x()'>",
+        "<td background='https://x.example/p.gif'>",
+        "<a href='javascript:x()'>",
+        "<a href='java&#x73;cript:x()'>",
+        "<a href='{{ period }}'>",
+        "<a href='data:text/html,x'>",
+        "<meta http-equiv='refresh' content='0'>",
+        "<p {{ period }}>",
+        "<td class={{ period }}>",
+        "<!--[if mso]><v:rect></v:rect><![endif]-->",
+        "<{{ period }}>",
+        "<p style='background: u\\72l(x)'>",
+        "<scr{% if true %}ipt{% endif %}>",
+    ] {
+        let told = problems(&format!("text\n{active}"));
+        assert!(!told.is_empty() && told.len() <= 2, "{active}: {told:?}");
+        assert!(told[0].starts_with("E602 reports/x/body.html:2:"), "{active}: {told:?}");
+    }
+    for passive in [
+        "<a href='https://shop.example/{{ period }}'>1 < 2</a>",
+        "<a href=\"mailto:data@shop.example\">{{ owner }}</a>",
+        "<td class=\"a{% if replaces %} b{% endif %}\" style='width: {{ revision }}%'>{{ \"<video>\" }}</td>",
+        "<p{% if replaces %} class='x'{% endif %}>on the move, onload</p><br/>",
+        "<!DOCTYPE html><html lang=en><head><meta charset=\"utf-8\"><title>x</title></head></html>",
+        "{# <video> #}",
+    ] {
+        assert_eq!(problems(passive), Vec::<String>::new(), "{passive}");
+    }
+}
+
+#[test]
 fn syntax_and_missing_files_have_their_place() {
     assert_eq!(problems("a\n{% if %}")[0][..30], *"E600 reports/x/body.html:2:7 f");
     assert_eq!(problems("{% include 'nope.html' %}"), ["E603 reports/x/body.html:1:12 unknown template `nope.html`"]);
