@@ -148,6 +148,8 @@ pub struct Source {
     pub complete: Option<Complete>,
     /// A source that may have no file at all; its table is then empty.
     pub optional: bool,
+    /// A period without a row of it is nothing out of the ordinary.
+    pub may_skip_periods: bool,
     /// A reference table, versioned beside the pipeline (its pattern is relative to the YAML file).
     pub reference: bool,
 }
@@ -332,6 +334,8 @@ pub struct ControlTotal {
     pub name: String,
     pub left: Side,
     pub right: Side,
+    /// What the sides may differ per row of the right side: `unscaled / 10^scale`. None: nothing.
+    pub rounding: Option<(i128, u8)>,
 }
 
 /// One side of a control total.
