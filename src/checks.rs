@@ -1,7 +1,9 @@
 //! Checks: queries that must return no rows. What they return becomes findings, and a blocking one holds the run.
 
+mod arrivals;
 mod undeclared;
 
+pub use arrivals::absent_periods;
 pub use undeclared::undeclared_columns;
 
 use arrow::array::{Array, RecordBatch};
@@ -13,7 +15,7 @@ use jiff::Timestamp;
 use crate::controls::Comparison;
 use crate::error::{Exit, Failure};
 use crate::models::{ModelGraph, Query};
-use crate::pipeline::{CheckSettings, Pipeline, Severity};
+use crate::pipeline::{CheckSettings, Pipeline, Severity, Source};
 use crate::problem::Problem;
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::compile::plan;
@@ -80,7 +82,7 @@ async fn ask(
     DataFrame::new(session.state(), plan).collect().await.map_err(|error| engine(name, error))
 }
 
-fn engine(check: &str, error: DataFusionError) -> CheckError {
+pub(crate) fn engine(check: &str, error: DataFusionError) -> CheckError {
     CheckError::Engine { check: check.to_owned(), source: Box::new(error) }
 }
 
@@ -193,6 +195,21 @@ pub fn stale_sources(inputs: &Inputs, as_of: Timestamp) -> Vec<Finding> {
         })
     });
     stale.collect()
+}
+
+/// A finding about a source that no query makes. It blocks, unless the settings of its name say otherwise.
+#[must_use]
+pub fn built_in(pipeline: &Pipeline, check: &str, source: &Source, detail: String, help: &str) -> Finding {
+    let settings = pipeline.checks.settings.get(check);
+    Finding {
+        check: check.to_owned(),
+        severity: settings.map_or(Severity::Block, |settings| settings.severity),
+        stream: Some(source.name.clone()),
+        owner: settings.and_then(|settings| settings.owner.clone()).unwrap_or_else(|| source.owner.clone()),
+        amount: None,
+        detail,
+        help: Some(settings.and_then(|settings| settings.help.clone()).unwrap_or_else(|| help.to_owned())),
+    }
 }
 
 /// The gravest severity found.

@@ -77,6 +77,10 @@ pub struct RunArgs {
     /// Build and publish although the same inputs and pipeline were published before.
     #[arg(long)]
     pub force: bool,
+
+    /// Publish although files that the last publication read are gone. The mails say which.
+    #[arg(long)]
+    pub allow_lost_files: bool,
 }
 
 #[derive(Debug, Args)]

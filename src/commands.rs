@@ -11,6 +11,7 @@ pub mod gc;
 pub mod init;
 pub mod inputs;
 pub mod invocation;
+pub mod lost;
 pub mod notices;
 pub mod outcome;
 pub mod owner;

@@ -28,13 +28,17 @@ pub struct Comparison {
     pub group: Vec<String>,
     pub left: Amount,
     pub right: Amount,
+    /// What they may differ, because rows are rounded. Nothing, for most.
+    #[serde(default, skip_serializing_if = "Amount::is_zero")]
+    pub allowed: Amount,
 }
 
 impl Comparison {
-    /// Equal to the last unit.
+    /// Equal to the last unit, or as near as the rounding of rows allows.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.left == self.right
+        let apart = self.left.checked_sub(self.right);
+        self.left == self.right || apart.is_some_and(|apart| apart.is_within(self.allowed))
     }
 }
 
@@ -49,6 +53,13 @@ pub fn compare(control: &ControlTotal, left: &Totals, right: &Totals) -> Vec<Com
             group: group.clone(),
             left: left.of(group),
             right: right.of(group),
+            allowed: allowed(control, right.rows(group)),
         })
         .collect()
+}
+
+/// What so many rounded rows may come to; nothing when that cannot be written.
+fn allowed(control: &ControlTotal, rows: u64) -> Amount {
+    let per_row = control.rounding.map(|(unscaled, scale)| Amount::new(unscaled, scale.into()));
+    per_row.and_then(|per_row| per_row.checked_mul(rows)).unwrap_or_default()
 }

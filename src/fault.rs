@@ -117,15 +117,7 @@ mod armed {
 
 pub use armed::{arm, is_armed, point};
 
-/// Passes a point before a step and one after it. What has no way to fail on purpose can still be killed there.
-pub async fn around<T>(name: &str, step: impl Future<Output = T>) -> T {
-    pass(name, "before");
-    let done = step.await;
-    pass(name, "after");
-    done
-}
-
-/// Passes one of the two points of a step.
+/// Passes one of the two points of a step that has no way to fail on purpose, but can be killed there.
 pub fn pass(name: &str, when: &str) {
     if is_armed() {
         point(&format!("{name}.{when}"));

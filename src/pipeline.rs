@@ -151,6 +151,8 @@ pub struct Source {
     pub complete: Option<Complete>,
     /// A source that may have no file at all; its table is then empty.
     pub optional: bool,
+    /// A period without a row of it is nothing out of the ordinary.
+    pub may_skip_periods: bool,
     /// A reference table, versioned beside the pipeline (its pattern is relative to the YAML file).
     pub reference: bool,
 }
@@ -302,6 +304,13 @@ impl Models {
     }
 }
 
+/// The check of sources without rows for a period, which no query makes.
+pub const ABSENT_PERIOD: &str = "absent_period";
+/// The check of files that the last publication read and that are gone, which no query makes.
+pub const LOST_FILES: &str = "lost_files";
+/// Checks that no query makes and that `checks.settings` can set.
+pub const BUILT_IN_CHECKS: [&str; 2] = [ABSENT_PERIOD, LOST_FILES];
+
 /// Checks: queries that must return no rows.
 #[derive(Clone, Debug)]
 pub struct Checks {
@@ -335,6 +344,8 @@ pub struct ControlTotal {
     pub name: String,
     pub left: Side,
     pub right: Side,
+    /// What the sides may differ per row of the right side: `unscaled / 10^scale`. None: nothing.
+    pub rounding: Option<(i128, u8)>,
 }
 
 /// One side of a control total.

@@ -280,7 +280,11 @@ select
     -amount as original_amount,
     currency as original_currency,
     rate as fx_rate,
-    case when cost_recovered = 0 then 'measured' else 'rated' end as cost_basis,
+    case
+        when kind <> 'return' or disposition is distinct from 'restock' then 'measured'
+        when cost_rate is null or suspense_reason = 'missing_fx_rate' then 'missing'
+        else 'rated'
+    end as cost_basis,
     suspense_reason,
     is_found,
     -tax as original_tax

@@ -192,6 +192,150 @@ from (
 )
 group by mart, period, basis, measure;
 
+-- What came back of every refunded line (without tax) and order (with tax), beside what was charged: in the order's currency,
+-- and what came back in others at the rate of its own day.
+create table refund_bounds as
+with came_back as (
+    select
+        refunds.order_id,
+        refunds.order_id || '|' || refunds.line_no as line_key,
+        refunds.currency = orders_mapped.currency as is_like,
+        orders_mapped.fx_rate,
+        coalesce(rate_to_reporting(refunds.currency, fx.rate), 0) as own_rate,
+        refunds.amount,
+        refunds.tax,
+        if(refunds.kind in ('return', 'cancellation'), refunds.quantity, 0) as units
+    from refunds
+    join refunds_posted as posted
+        on posted.source_key = refunds.source_key
+        and posted.is_found
+    join orders_mapped
+        on orders_mapped.order_id = refunds.order_id
+    left join fx_daily as fx
+        on fx.currency = refunds.currency
+        and fx.day = local_day(refunds.refunded_at)
+),
+
+goods as (
+    select order_id, total(original_amount + original_tax) as amount, total(units) as units
+    from order_lines_posted
+    group by order_id
+)
+
+select
+    came_back.fx_rate,
+    coalesce(sum(came_back.amount) filter (where is_like), 0) as refunded,
+    coalesce(sum(came_back.amount * own_rate) filter (where not is_like), 0) as elsewhere,
+    max(sold.original_amount) as charged,
+    total(came_back.units) as returned,
+    max(sold.units) as sold
+from came_back
+join order_lines_posted as sold
+    on sold.source_key = came_back.line_key
+group by came_back.line_key, came_back.fx_rate
+union all by name
+select
+    came_back.fx_rate,
+    coalesce(sum(came_back.amount + came_back.tax) filter (where is_like), 0) as refunded,
+    coalesce(sum((came_back.amount + came_back.tax) * own_rate) filter (where not is_like), 0) as elsewhere,
+    max(greatest(orders_mapped.order_total, shipping_amount + orders_mapped.tax + coalesce(goods.amount, 0))) as charged,
+    total(came_back.units) as returned,
+    coalesce(max(goods.units), 0) as sold
+from came_back
+join orders_mapped using (order_id)
+left join goods using (order_id)
+group by came_back.order_id, came_back.fx_rate;
+
+-- Every row at its rate beside the lines it was posted to, and the rate that is on file for its day.
+create table values_of_rows as
+select
+    postings.stream,
+    original_currency as currency,
+    cast(original_amount * coalesce(fx_rate, 0) as decimal(24,4)) as worth,
+    coalesce(gross_sales, 0) + coalesce(discounts, 0) + coalesce(platform_discounts, 0) + coalesce(shipping_income, 0)
+        + coalesce("returns", 0) + coalesce(allowances, 0) + coalesce(refunded_shipping, 0) + coalesce(cancellations, 0)
+        + coalesce(chargebacks, 0) + coalesce(write_downs, 0) + coalesce(carrier_cost, 0) + coalesce(handling_cost, 0)
+        + coalesce(return_logistics, 0) + coalesce(payment_fees, 0) + coalesce(marketplace_fees, 0)
+        + coalesce(media_spend, 0) + coalesce(media_credits, 0) + coalesce(affiliate_commission, 0) as posted,
+    cast(original_tax * coalesce(fx_rate, 0) as decimal(24,4)) as tax_worth,
+    coalesce(tax, 0) as tax_posted,
+    fx_rate,
+    if(original_currency = '{currency}', 1, filed.rate) as rate_on_file,
+    original_currency = '{currency}' or filed.rate_date = rated_on as has_rate_of_day
+from (
+    select
+        *,
+        if(stream in ('orders', 'order_lines', 'refunds'), ordered_on, booked_on) as rated_on
+    from postings
+) as postings
+asof left join fx_rates as filed
+    on postings.original_currency = filed.currency
+    and postings.rated_on >= filed.rate_date;
+
+-- Units with a cost, per SKU and day, beside units times the version in force.
+create table costs_of_days as
+with days as (
+    select
+        'order_lines' as stream, sku, ordered_on, count(*) as row_count, total(costed_units) as units,
+        total(product_cost) as product_cost, total(landed_cost) as landed_cost, 0 as cost_recovered
+    from order_lines_posted
+    where costed_units <> 0
+    group by sku, ordered_on
+    union all by name
+    select
+        'refunds' as stream, sku, ordered_on, count(*) as row_count, -total(units) as units,
+        0 as product_cost, 0 as landed_cost, total(cost_recovered) as cost_recovered
+    from refunds_posted
+    where cost_basis = 'rated'
+    group by sku, ordered_on
+),
+
+priced as (
+    select
+        days.*,
+        cast(days.units as decimal(14,0)) as pieces,
+        cast(unit_cost * rate_to_reporting(cost_currency, fx.rate) as decimal(22,12)) as unit_value,
+        cast(costs.landed_cost * rate_to_reporting(cost_currency, fx.rate) as decimal(22,12)) as landed_value
+    from days
+    join cost_versions as costs
+        on days.sku = costs.sku
+        and days.ordered_on >= costs.valid_from
+        and days.ordered_on < costs.valid_to
+    left join fx_daily as fx
+        on costs.cost_currency = fx.currency
+        and days.ordered_on = fx.day
+)
+
+select stream, 'product_cost' as measure, row_count, cast(-pieces * unit_value as decimal(24,4)) as worth, product_cost as posted
+from priced where stream = 'order_lines'
+union all
+select stream, 'landed_cost', row_count, cast(-pieces * landed_value as decimal(24,4)), landed_cost
+from priced where stream = 'order_lines'
+union all
+select stream, 'cost_recovered', row_count, cast(pieces * unit_value + pieces * landed_value as decimal(24,4)), cost_recovered
+from priced where stream = 'refunds';
+
+-- Quarantined rows by the sources themselves.
+create table set_aside_rows as
+select 'orders' as stream, coalesce(currency, '') as currency, order_total as amount from orders_aside where fate = 'quarantined'
+union all
+select 'order_lines', '', coalesce(list_price * quantity, 0) - coalesce(discount, 0) - coalesce(platform_discount, 0)
+from order_lines_aside where fate = 'quarantined'
+union all
+select 'refunds', coalesce(currency, ''), amount from refunds_aside where fate = 'quarantined'
+union all
+select 'shipments', coalesce(currency, ''), cost from shipments_aside where fate = 'quarantined'
+union all
+select 'fees', coalesce(currency, ''), amount from fees_aside where fate = 'quarantined'
+union all
+select 'spend', coalesce(currency, ''), amount from spend_aside where fate = 'quarantined'
+union all
+select 'spend_control', coalesce(currency, ''), amount from spend_control_aside where fate = 'quarantined'
+union all
+select 'product_costs', '', null from product_costs_aside where fate = 'quarantined'
+union all
+select 'fx_rates', '', null from fx_rates_aside where fate = 'quarantined';
+
 create table identities as
 -- The source's own total = ledger + quarantined + exact copies + after the as-of.
 select
@@ -280,6 +424,75 @@ from ledger_by_day
 where is_found and original_currency = '{currency}'
 group by stream, original_currency
 union all by name
+-- Original amounts at the rates of their rows = the lines they were posted to, but for the rounding of a row.
+select
+    'converted' as identity,
+    stream,
+    'amount' as measure,
+    currency,
+    total(worth) as left_amount,
+    total(posted) as right_amount,
+    coalesce(sum(abs(posted - worth)) filter (where abs(posted - worth) > 0.0002), 0) as difference
+from values_of_rows
+group by stream, currency
+union all by name
+select
+    'converted' as identity,
+    stream,
+    'tax' as measure,
+    currency,
+    total(tax_worth) as left_amount,
+    total(tax_posted) as right_amount,
+    total(abs(tax_posted - tax_worth)) as difference
+from values_of_rows
+where stream in ('orders', 'order_lines', 'refunds')
+group by stream, currency
+union all by name
+-- Rows with a rate, or on a day with one = rows with the rate on file.
+select
+    'dated_rates' as identity,
+    stream,
+    'rows' as measure,
+    currency,
+    count(*) as left_amount,
+    count(*) filter (where fx_rate = rate_on_file) as right_amount,
+    left_amount - right_amount as difference
+from values_of_rows
+where fx_rate is not null or (has_rate_of_day and stream <> 'refunds')
+group by stream, currency
+union all by name
+-- Costs of goods as posted = units times the version in force, but for the rounding of rows.
+select
+    'recomputed_costs' as identity,
+    stream,
+    measure,
+    '{currency}' as currency,
+    total(worth) as left_amount,
+    total(posted) as right_amount,
+    coalesce(sum(abs(posted - worth)) filter (where abs(posted - worth) > 0.0001 * row_count), 0) as difference
+from costs_of_days
+group by stream, measure
+union all by name
+-- Quarantined rows by the sources = those that the mart shows.
+select
+    'quarantine' as identity,
+    stream,
+    measure,
+    currency,
+    total(counted) as left_amount,
+    total(shown) as right_amount,
+    left_amount - right_amount as difference
+from (
+    select stream, 'rows' as measure, 'all' as currency, count(*) as counted, 0 as shown from set_aside_rows group by stream
+    union all
+    select stream, 'rows', 'all', 0, count(*) from quarantined_rows group by stream
+    union all
+    select stream, 'amount', currency, total(coalesce(amount, 0)), 0 from set_aside_rows group by stream, currency
+    union all
+    select stream, 'amount', currency, 0, total(amount) from quarantined_rows group by stream, currency
+)
+group by stream, measure, currency
+union all by name
 -- Units sold = units with a cost + units in suspense.
 select
     'costed_units' as identity,
@@ -293,7 +506,7 @@ from ledger_by_day
 where stream = 'order_lines'
 having count(*) > 0
 union all by name
--- No line is refunded beyond what it was charged, nor returned beyond what was sold.
+-- No line, and no order, is refunded beyond what it was charged, nor returned beyond what was sold.
 select
     'refund_bound' as identity,
     'refunds' as stream,
@@ -302,19 +515,11 @@ select
     count(*) as left_amount,
     0 as right_amount,
     count(*) as difference
-from (
-    select 1
-    from refunds
-    join refunds_posted as posted
-        on posted.source_key = refunds.source_key
-        and posted.is_found
-    join order_lines_posted as sold
-        on sold.source_key = refunds.order_id || '|' || refunds.line_no
-    group by sold.source_key, refunds.currency
-    having
-        total(refunds.amount) > max(sold.original_amount)
-        or total(if(refunds.kind in ('return', 'cancellation'), refunds.quantity, 0)) > max(sold.units)
-)
+from refund_bounds
+where
+    refunded > charged
+    or returned > sold
+    or (elsewhere <> 0 and refunded * fx_rate + elsewhere > 1.05 * charged * fx_rate)
 union all by name
 -- The platforms' own account-days = what was read. The difference has no sign: days cannot cancel out.
 select

@@ -12,6 +12,7 @@ with unmatched as (
             when stg_refunds_unmatched.kind in ('return', 'cancellation') then -stg_refunds_unmatched.quantity
             else 0
         end as units,
+        stg_refunds_unmatched.kind = 'return' and stg_refunds_unmatched.disposition = 'restock' as is_restocked,
         stg_refunds_unmatched.amount as amount,
         stg_refunds_unmatched.tax as tax,
         stg_refunds_unmatched.currency as currency,
@@ -25,6 +26,7 @@ with unmatched as (
         stg_shipments_unmatched.order_id as order_id,
         stg_shipments_unmatched.cost_kind as kind,
         0 as units,
+        false as is_restocked,
         stg_shipments_unmatched.cost as amount,
         0.00 as tax,
         stg_shipments_unmatched.currency as currency,
@@ -38,6 +40,7 @@ with unmatched as (
         stg_fees_unmatched.order_id as order_id,
         stg_fees_unmatched.kind as kind,
         0 as units,
+        false as is_restocked,
         stg_fees_unmatched.amount as amount,
         0.00 as tax,
         stg_fees_unmatched.currency as currency,
@@ -116,6 +119,6 @@ select
     cast(-valued.amount as decimal(18,4)) as original_amount,
     valued.currency as original_currency,
     valued.fx_rate as fx_rate,
-    'measured' as cost_basis,
+    case when valued.is_restocked then 'missing' else 'measured' end as cost_basis,
     case when valued.fx_rate is null then 'missing_fx_rate' else valued.reason end as suspense_reason
 from valued

@@ -1,5 +1,6 @@
 -- One row per refund whose order, and line if it names one, is in this intake.
 -- Currency: the refund's own; `order_rate` reverses the revenue at the rate of the order's day, `refund_rate` is what it cost.
+-- `charged_amount` is in `order_currency`, whose rate on the order's day is `charged_rate`.
 -- Left out: refunds whose order has not been found yet; they are carried to the next older intake.
 select
     stg_refunds.*,
@@ -11,6 +12,8 @@ select
         when int_order_lines_posted.suspense_reason = 'missing_fx_rate' then int_orders_mapped.mapping_reason
         else int_order_lines_posted.suspense_reason
     end as inherited_reason,
+    int_orders_mapped.currency as order_currency,
+    int_orders_mapped.fx_rate as charged_rate,
     int_order_lines_posted.sku as sku,
     int_order_lines_posted.units as sold_units,
     int_order_lines_posted.original_amount as charged_amount,

@@ -60,6 +60,12 @@ select
             * reversed.cost_rate
         as decimal(18,4))
     end as cost_recovered,
+    case when reversed.cost_rate is null then 0 else reversed.quantity end as restocked_units,
+    case
+        when reversed.kind <> 'return' or reversed.disposition <> 'restock' then 'measured'
+        when reversed.cost_rate is null then 'missing'
+        else 'rated'
+    end as cost_basis,
     cast(-reversed.tax * reversed.rate as decimal(18,4)) as tax,
     cast(-reversed.amount * reversed.rate_difference as decimal(18,4)) as fx_difference,
     cast(-reversed.amount as decimal(18,4)) as original_amount,

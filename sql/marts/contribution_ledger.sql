@@ -121,7 +121,7 @@ select
     int_refunds_posted.original_amount as original_amount,
     int_refunds_posted.original_currency as original_currency,
     int_refunds_posted.fx_rate as fx_rate,
-    case when int_refunds_posted.cost_recovered = 0.0000 then 'measured' else 'rated' end as cost_basis,
+    int_refunds_posted.cost_basis as cost_basis,
     int_refunds_posted.suspense_reason as suspense_reason
 from int_refunds_posted
 union all

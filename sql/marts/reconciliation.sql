@@ -7,6 +7,10 @@ with identities as (
     select * from int_identities_of_orders
     union all by name
     select * from int_identities_of_marts
+    union all by name
+    select * from int_identities_of_values
+    union all by name
+    select * from int_identities_of_quarantine
 ),
 
 compared as (

@@ -28,7 +28,7 @@ pub async fn demo(args: &DemoArgs, invocation: &Invocation) -> Result<Runs, Fail
     }
     let pipeline = folder.join(PIPELINE);
     let period = PeriodArgs { pipeline, period: period(args, invocation), as_of: None };
-    let mut runs = Box::pin(run(&RunArgs { period, force: false }, invocation)).await?;
+    let mut runs = Box::pin(run(&RunArgs { period, force: false, allow_lost_files: false }, invocation)).await?;
     let places = [
         ("the pipeline, to change", PIPELINE),
         ("the mails", "outbox"),

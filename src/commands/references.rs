@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::pipeline::{Format, Pipeline, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{ChangedInputs, StoreError, Stores};
-use crate::warehouse::inputs::{FooterError, SourceInput, shown};
+use crate::warehouse::inputs::{FooterError, SourceInput};
 use crate::warehouse::text::{self, TextError};
 
 /// Every problem of the reference tables of a valid pipeline: files that are not there, cannot be read or lack a column.

@@ -3,13 +3,14 @@
 
 use serde_json::json;
 
-use crate::checks::{Finding, differing_totals, findings, stale_sources, undeclared_columns};
+use crate::checks::{Finding, absent_periods, differing_totals, findings, stale_sources, undeclared_columns};
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
 use crate::commands::due::{Due, DueState, due, moment};
 use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::Invocation;
+use crate::commands::lost::lost_files;
 use crate::commands::notices::{Notice, notify};
 use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
@@ -47,7 +48,7 @@ pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Runs, Failur
     let started = Started { project: &project, stores: &stores, log: &log, transport: &transport, invocation };
     let mut runs = Runs::default();
     for (nth, due) in due(pipeline, &stores, head.as_ref(), &args.period, invocation.now).await?.iter().enumerate() {
-        match Box::pin(started.run(due, nth, args.force)).await {
+        match Box::pin(started.run(due, nth, args)).await {
             Err(failure) if nth == 0 => return Err(failure),
             Err(failure) => {
                 runs.failure = Some(failure);
@@ -75,7 +76,7 @@ struct Started<'a> {
 }
 
 impl Started<'_> {
-    async fn run(&self, due: &Due, nth: usize, force: bool) -> Result<Outcome, Failure> {
+    async fn run(&self, due: &Due, nth: usize, args: &RunArgs) -> Result<Outcome, Failure> {
         let Self { project, stores, log, transport, invocation } = *self;
         // Files are written once under the name of their run: each period has one of its own.
         let run_id = match nth {
@@ -83,7 +84,7 @@ impl Started<'_> {
             nth => format!("{}-{nth}", invocation.run_id()),
         };
         let (pipeline, moment) = (&project.pipeline, due.moment);
-        let publishing = Publishing { pipeline, log, transport, invocation, moment, run_id, force };
+        let publishing = Publishing { pipeline, log, transport, invocation, moment, run_id, force: args.force };
         if let DueState::Waiting { missing, until } = &due.state {
             return publishing.wait(missing, *until).await;
         }
@@ -95,6 +96,7 @@ impl Started<'_> {
             invocation,
             run_id: publishing.run_id.clone(),
             known: due.findings(),
+            allow_lost_files: args.allow_lost_files,
             changed: ChangedInputs::default(),
             inputs: Inputs::default(),
         };
@@ -130,6 +132,7 @@ struct Run<'a> {
     run_id: String,
     /// Found before anything was read.
     known: Vec<Finding>,
+    allow_lost_files: bool,
     changed: ChangedInputs,
     /// Pinned by the fingerprint.
     inputs: Inputs,
@@ -226,6 +229,9 @@ impl Run<'_> {
         self.invocation.progress.stage("checks", self.project.graph.checks.len());
         let mut found = differing_totals(&self.project.pipeline, comparisons);
         found.extend(self.known.iter().cloned());
+        let Self { project, stores, log, inputs, moment, .. } = self;
+        found.extend(lost_files(&project.pipeline, stores, log, inputs, self.allow_lost_files).await?);
+        found.extend(absent_periods(&built.session, &project.pipeline, moment.period).await?);
         found.extend(stale_sources(&self.inputs, self.moment.as_of));
         found.extend(undeclared_columns(&self.inputs, &built.extra_columns));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);

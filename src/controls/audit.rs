@@ -15,7 +15,7 @@ use crate::controls::{Comparison, compare};
 use crate::error::{Exit, Failure, says_ran_out};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::store::{Call, Kind};
-use crate::warehouse::inputs::{Inputs, SourceInput, shown};
+use crate::warehouse::inputs::{Inputs, SourceInput};
 use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::text;
 
@@ -122,7 +122,7 @@ async fn audit_table(output: &Output, file: &WrittenFile, adding: Vec<&mut Addin
 
 async fn add_source(input: &SourceInput, mut adding: Vec<&mut Adding<'_>>) -> Result<(), AuditError> {
     for file in &input.files {
-        let name = shown(&input.source, &file.meta.location);
+        let name = input.shown(file);
         let read = |source| AuditError::Read { file: name.clone(), source };
         let bytes = input.store.get(&file.meta.location).await.map_err(read)?.bytes().await.map_err(read)?;
         if input.source.format == Format::Parquet {

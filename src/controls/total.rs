@@ -51,6 +51,27 @@ impl Amount {
         self.checked_add(Self { unscaled: other.unscaled.checked_neg()?, scale: other.scale })
     }
 
+    /// As many times, when it can be written.
+    #[must_use]
+    pub fn checked_mul(self, times: u64) -> Option<Self> {
+        Some(Self { unscaled: self.unscaled.checked_mul(i128::from(times))?, scale: self.scale })
+    }
+
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.unscaled == 0
+    }
+
+    /// Whether it is at most so far from zero.
+    #[must_use]
+    pub fn is_within(self, limit: Self) -> bool {
+        let scale = self.scale.max(limit.scale);
+        match (self.at_scale(scale), limit.at_scale(scale)) {
+            (Some(own), Some(limit)) => own.unsigned_abs() <= limit.unsigned_abs(),
+            _ => false,
+        }
+    }
+
     /// Without trailing zeros, so that equal numbers look equal.
     fn normal(self) -> Self {
         let mut normal = self;
@@ -96,7 +117,14 @@ impl<'de> serde::Deserialize<'de> for Amount {
 /// Totals by group.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
-    by_group: BTreeMap<Vec<String>, Amount>,
+    by_group: BTreeMap<Vec<String>, Total>,
+}
+
+/// What the rows of a group come to, and how many they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    amount: Amount,
+    rows: u64,
 }
 
 impl Totals {
@@ -108,7 +136,13 @@ impl Totals {
     /// A group's total, zero when it did not occur.
     #[must_use]
     pub fn of(&self, group: &[String]) -> Amount {
-        self.by_group.get(group).copied().unwrap_or_default()
+        self.by_group.get(group).copied().unwrap_or_default().amount
+    }
+
+    /// The rows that made a group's total.
+    #[must_use]
+    pub fn rows(&self, group: &[String]) -> u64 {
+        self.by_group.get(group).copied().unwrap_or_default().rows
     }
 
     /// Adds the rows of a page. A product with a null factor counts nothing.
@@ -119,24 +153,24 @@ impl Totals {
         let groups = page.groups(&side.by)?;
         let wanted = page.wanted(&side.filter)?;
         let values = page.values(sum)?;
-        let mut totals: Vec<Option<i128>> = vec![None; groups.names.len()];
+        let mut totals: Vec<(i128, u64)> = vec![(0, 0); groups.names.len()];
         for (row, (value, group)) in values.unscaled.iter().zip(&groups.codes).enumerate() {
             let counts = wanted.as_ref().is_none_or(|wanted| wanted.get(row).copied().unwrap_or(false));
-            if let Some(total) = totals.get_mut(*group).filter(|_| counts) {
-                *total = Some(total.unwrap_or(0).checked_add(*value).ok_or(ControlError::Overflow)?);
+            if let Some((total, rows)) = totals.get_mut(*group).filter(|_| counts) {
+                *total = total.checked_add(*value).ok_or(ControlError::Overflow)?;
+                *rows += 1;
             }
         }
-        for (name, total) in groups.names.iter().zip(totals) {
-            if let Some(unscaled) = total {
-                self.put(name, Amount::new(unscaled, values.scale))?;
-            }
+        for (name, (unscaled, rows)) in groups.names.iter().zip(totals).filter(|(_, (_, rows))| *rows > 0) {
+            self.put(name, Amount::new(unscaled, values.scale), rows)?;
         }
         Ok(())
     }
 
-    fn put(&mut self, group: &[String], amount: Amount) -> Result<(), ControlError> {
+    fn put(&mut self, group: &[String], amount: Amount, rows: u64) -> Result<(), ControlError> {
         let total = self.by_group.entry(group.to_vec()).or_default();
-        *total = total.checked_add(amount).ok_or(ControlError::Overflow)?;
+        total.amount = total.amount.checked_add(amount).ok_or(ControlError::Overflow)?;
+        total.rows = total.rows.saturating_add(rows);
         Ok(())
     }
 }

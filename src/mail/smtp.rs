@@ -43,8 +43,9 @@ pub(super) async fn open(relay: &Smtp, timeouts: Timeouts) -> Result<Conversatio
         loopback(&relay.host)?;
     }
     let name = ClientId::default();
-    let connecting = fault::around("smtp.connect", connect(relay, &name));
-    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connecting).await??;
+    fault::pass("smtp.connect", "before");
+    let connection = within(&relay.host, "connect and EHLO", timeouts.connect, connect(relay, &name)).await??;
+    fault::pass("smtp.connect", "after");
     let mut conversation = Conversation { connection, host: relay.host.clone(), timeouts };
     if relay.tls == Tls::Required {
         conversation.encrypt(relay, &name).await?;
@@ -77,8 +78,10 @@ impl Conversation {
             return Err(MailError::NoStartTls { host: self.host.clone() });
         }
         let parameters = tls_parameters(relay).await?;
-        let starttls = fault::around("smtp.starttls", self.connection.starttls(parameters, name));
+        fault::pass("smtp.STARTTLS", "before");
+        let starttls = self.connection.starttls(parameters, name);
         let reply = within(&self.host, "STARTTLS", self.timeouts.command, starttls).await?;
+        fault::pass("smtp.STARTTLS", "after");
         reply.map_err(|error| match code(&error) {
             // The relay says so itself, before any handshake.
             Some(_) => MailError::Unreachable { host: self.host.clone(), source: boxed(error) },
@@ -91,8 +94,9 @@ impl Conversation {
         let Some(password) = password else { return Err(MailError::NoPassword { user: masked }) };
         let credentials = Credentials::new(user.to_owned(), password.reveal().to_owned());
         let login = self.connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-        let login = fault::around("smtp.auth", login);
+        fault::pass("smtp.AUTH", "before");
         let reply = within(&self.host, "AUTH", self.timeouts.command, login).await?;
+        fault::pass("smtp.AUTH", "after");
         reply.map(drop).map_err(|error| {
             // Only a reply to AUTH speaks about the user; the text of one could repeat what was sent, so the code alone
             // is kept.
@@ -140,8 +144,9 @@ impl Conversation {
         command: impl std::fmt::Display,
     ) -> Result<Option<Outcome>, MailError> {
         let point = format!("smtp.{name}");
-        let asking = fault::around(&point, self.connection.command(command));
-        let reply = within(&self.host, name, self.timeouts.command, asking).await?;
+        fault::pass(&point, "before");
+        let reply = within(&self.host, name, self.timeouts.command, self.connection.command(command)).await?;
+        fault::pass(&point, "after");
         Ok(reply.err().map(|error| not_sent(&error)))
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::models::sql::Query;
-use crate::pipeline::{Pipeline, Scope};
+use crate::pipeline::{BUILT_IN_CHECKS, Pipeline, Scope};
 use crate::problem::{Place, Problem, Problems, nearest};
 
 /// A model with its place in the graph.
@@ -287,13 +287,15 @@ fn named_models(pipeline: &Pipeline) -> Vec<(&String, Vec<String>)> {
 
 /// Settings of checks that there are none of: nobody would miss what they were meant to say.
 fn unknown_checks(pipeline: &Pipeline, checks: &BTreeMap<String, Query>, unread: &BTreeSet<String>) -> Vec<Problem> {
-    let known = |name: &&String| checks.contains_key(*name) || unread.contains(*name);
+    let known = |name: &&String| {
+        checks.contains_key(*name) || unread.contains(*name) || BUILT_IN_CHECKS.contains(&name.as_str())
+    };
     let unknown = pipeline.checks.settings.keys().filter(|name| !known(name));
     unknown
         .map(|name| {
             let problem = Problem::new("E120", format!("settings for `{name}`, and no SQL file makes this check"))
                 .at(pipeline.place(&["checks", "settings", name]));
-            match nearest(name, checks.keys().map(String::as_str)) {
+            match nearest(name, checks.keys().map(String::as_str).chain(BUILT_IN_CHECKS)) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem.help(format!("write `{name}.sql` in one of the folders of checks, or take them out")),
             }

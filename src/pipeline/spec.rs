@@ -158,6 +158,9 @@ pub struct SourceSpec {
     /// The source may have no file at all.
     #[serde(default)]
     pub optional: bool,
+    /// A period without any row of it holds nothing up, though earlier periods have some.
+    #[serde(default)]
+    pub may_skip_periods: bool,
     /// A table versioned beside the pipeline: its pattern starts at this file's folder.
     #[serde(default)]
     pub reference: bool,
@@ -310,6 +313,10 @@ pub enum SeveritySpec {
 pub struct ControlTotalSpec {
     pub left: SideSpec,
     pub right: SideSpec,
+    /// What the sides may differ per row of the right side, where rows are rounded: quoted, such as "0.0002". Default:
+    /// nothing, they are equal to the last unit.
+    #[serde(default)]
+    pub rounding: Option<String>,
 }
 
 /// One side of a control total: of a source or of a table.

@@ -49,6 +49,8 @@ pub enum StoreError {
     Empty { files: Vec<String> },
     #[error("{count} files match `{pattern}`, at most {limit} are read")]
     TooMany { pattern: String, count: usize, limit: usize },
+    #[error("`{file}` differs from `{pattern}` in capital letters alone, and would not be read")]
+    Case { pattern: String, file: String },
     #[error("object key `{key}` cannot be used: {why}")]
     Key { key: String, why: String },
     #[error("input changed while reading `{file}`")]
@@ -72,7 +74,7 @@ impl StoreError {
                 Exit::Definition
             }
             Self::NoFiles { .. } => Exit::InputMissing,
-            Self::Empty { .. } | Self::TooMany { .. } | Self::Key { .. } => Exit::InputContract,
+            Self::Empty { .. } | Self::TooMany { .. } | Self::Case { .. } | Self::Key { .. } => Exit::InputContract,
             Self::Changed { .. } => Exit::TryLater,
             Self::Failed { kind, .. } => kind.exit(),
             Self::OutcomeUnknown { .. } => Exit::CommitUnknown,
@@ -87,6 +89,7 @@ impl StoreError {
             Self::UnknownOption { .. } | Self::Option { .. } => "E130",
             Self::Url { .. } => "E131",
             Self::NoFiles { .. } => "E300",
+            Self::Case { .. } => "E301",
             Self::Empty { .. } => "E302",
             Self::Changed { .. } => "E312",
             Self::TooMany { .. } => "E318",
@@ -118,6 +121,7 @@ impl StoreError {
                 "ask the owner of the source to send it again: a file without rows still has a header"
             }
             Self::TooMany { .. } => "make the pattern narrower, or merge small files",
+            Self::Case { .. } => "rename the folder or file as the pattern has it",
             Self::Key { .. } => "rename the object",
             Self::Changed { .. } => "start again when the writer is done; nothing was published",
             Self::Failed { kind, .. } => kind.help(),

@@ -114,6 +114,9 @@ async fn matching(location: &Location, segments: &[String], wild: usize) -> Resu
         let parts: Vec<&str> = meta.location.as_ref().split('/').collect();
         if matches(segments, &parts) {
             found.push(meta);
+        } else if differs_in_case(segments, &parts) {
+            let (pattern, file) = (shown(&location.url), shown(&location.url_of(&meta.location)));
+            return Err(StoreError::Case { pattern, file });
         }
     }
     found.sort_by(|left, right| left.location.cmp(&right.location));
@@ -202,6 +205,15 @@ fn matches(pattern: &[String], path: &[&str]) -> bool {
     }
 }
 
+/// Whether a path would match if a folder such as `Month=2026-10` were written as the pattern writes it, or its extension:
+/// a file that is overlooked is a file that is lost.
+fn differs_in_case(pattern: &[String], path: &[&str]) -> bool {
+    let lower = |text: &str| text.to_ascii_lowercase();
+    let (pattern, path): (Vec<String>, Vec<String>) =
+        (pattern.iter().map(|segment| lower(segment)).collect(), path.iter().map(|segment| lower(segment)).collect());
+    matches(&pattern, &path.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn segment_matches(pattern: &str, name: &str) -> bool {
     let Some((before, after)) = pattern.split_once('*') else { return pattern == name };
     if before.is_empty() && name.starts_with(['_', '.']) {
@@ -247,6 +259,20 @@ mod tests {
         assert!(!matched("a/**/*.parquet", "a/_delta_log/x.parquet"));
         assert!(!matched("a/*", "a/.part.crc"));
         assert!(matched("a/_*", "a/_SUCCESS"));
+    }
+
+    #[test]
+    fn a_path_that_differs_in_case_alone_is_known() {
+        let differs = |path: &str| {
+            let pattern: Vec<String> = "a/month=*/*.parquet".split('/').map(str::to_owned).collect();
+            let parts: Vec<&str> = path.split('/').collect();
+            !matches(&pattern, &parts) && differs_in_case(&pattern, &parts)
+        };
+        assert!(differs("a/Month=2026-10/part-0.parquet"));
+        assert!(differs("a/month=2026-10/part-0.PARQUET"));
+        assert!(!differs("a/month=2026-10/part-0.parquet"));
+        assert!(!differs("a/day=2026-10-01/part-0.parquet"));
+        assert!(!differs("a/Month=2026-10/_SUCCESS"));
     }
 
     #[test]

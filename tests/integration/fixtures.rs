@@ -9,4 +9,5 @@ pub mod places;
 pub mod project;
 pub mod relays;
 pub mod s3;
+pub mod shop;
 pub mod smtp;

@@ -1,5 +1,6 @@
 //! The program as its user starts it: outcomes, exit codes, and what is left untouched when it fails.
 
+mod arrivals;
 mod at_once;
 mod collected;
 mod contracts;

@@ -1,5 +1,8 @@
 //! The shipped pipeline over the generated shop: every published figure is the one the generator knows to be true.
 
+mod damaged;
+mod falsified;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

@@ -7,8 +7,8 @@ use crate::pipeline::spec::{
     CheckSpec, ChecksSpec, ControlTotalSpec, MartSpec, ModelsSpec, ScopeSpec, SeveritySpec, SideSpec,
 };
 use crate::pipeline::{
-    Carried, CheckSettings, Checks, Column, ColumnType, ControlTotal, Lookup, Mart, Models, Relation, Scope, Severity,
-    Side, Source,
+    Carried, CheckSettings, Checks, Column, ColumnType, ControlTotal, Lookup, Mart, Models, Param, Relation, Scope,
+    Severity, Side, Source, parse,
 };
 
 impl Validator<'_> {
@@ -126,14 +126,26 @@ impl Validator<'_> {
         for (name, spec) in specs {
             let left = self.side(&["control_totals", &name, "left"], spec.left, sources, models);
             let right = self.side(&["control_totals", &name, "right"], spec.right, sources, models);
+            let rounding = spec.rounding.and_then(|text| self.rounding(&name, &text));
             if let (Some(left), Some(right)) = (left, right) {
                 if left.by.len() != right.by.len() {
                     self.problem(&["control_totals", &name], "E106", "both sides group by as many columns");
                 }
-                totals.push(ControlTotal { name, left, right });
+                totals.push(ControlTotal { name, left, right, rounding });
             }
         }
         totals
+    }
+
+    fn rounding(&mut self, control: &str, text: &str) -> Option<(i128, u8)> {
+        match parse::decimal(text) {
+            Some(Param::Decimal { unscaled, scale }) if unscaled >= 0 => Some((unscaled, scale)),
+            _ => {
+                let path = ["control_totals", control, "rounding"];
+                self.problem(&path, "E106", format!("`{text}` is no amount of at most 38 digits"));
+                None
+            }
+        }
     }
 
     fn side(

@@ -74,6 +74,7 @@ impl Validator<'_> {
             freshness,
             complete,
             optional: spec.optional,
+            may_skip_periods: spec.may_skip_periods,
             reference: spec.reference,
         })
     }

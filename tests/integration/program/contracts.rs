@@ -237,7 +237,7 @@ fn a_column_that_no_contract_mentions_is_a_warning_to_the_owner_once_per_source_
         }
         let ended = project.run();
         assert_eq!(ended.code, 0, "{format}: {ended:?}");
-        let told = "[warn] undeclared_columns: files of `postings` have columns that are not in its contract and not read: `note` (data@shop.example)";
+        let told = "[warn] undeclared_columns: files of `postings` have columns that are not in its contract and not read: `note` (of postings, data@shop.example)";
         assert_eq!(ended.stdout.matches(told).count(), 1, "{format}: {ended:?}");
         project.pipeline("    key: [id]", "    key: [id]\n    ignores: [note]");
         let ended = project.run();

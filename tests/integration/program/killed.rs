@@ -181,6 +181,5 @@ async fn killed_or_failed_at_every_single_point_a_run_is_made_good_by_the_next()
             shop.recovers(&fault, &broken).await;
         })
         .await;
-        println!("{}: killed and failed at {count} points", changed.place.kind);
     }
 }
