@@ -15,9 +15,6 @@ use tieout::commands::{
 use tieout::error::{Exit, Failure, out_of_resources, panicked, says_ran_out};
 use tieout::{fault, pipeline, telemetry};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Something to print, and how it ended.
 type Said = (String, Exit);
 

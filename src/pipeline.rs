@@ -375,7 +375,7 @@ pub struct Engine {
     pub memory_bytes: usize,
     /// Where it spills and where large intermediates wait; a fresh folder inside, removed at the end.
     pub scratch: Option<PathBuf>,
-    /// Partitions of a query. 0: one per core.
+    /// Partitions of a query. 0: one for two cores.
     pub parallelism: usize,
     /// How long a run that shows no sign of life keeps others from beginning.
     pub lease: std::time::Duration,

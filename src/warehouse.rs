@@ -26,6 +26,7 @@ mod sorted;
 pub mod sources;
 pub mod table;
 pub mod text;
+mod writing;
 
 pub use compile::{Compiled, compile};
 pub use session::{Limits, session};

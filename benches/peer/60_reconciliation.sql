@@ -306,13 +306,13 @@ priced as (
         and days.ordered_on = fx.day
 )
 
-select stream, 'product_cost' as measure, row_count, cast(-pieces * unit_value as decimal(24,4)) as worth, product_cost as posted
+select stream, 'product_cost' as measure, row_count, -pieces * unit_value as worth, product_cost as posted
 from priced where stream = 'order_lines'
 union all
-select stream, 'landed_cost', row_count, cast(-pieces * landed_value as decimal(24,4)), landed_cost
+select stream, 'landed_cost', row_count, -pieces * landed_value, landed_cost
 from priced where stream = 'order_lines'
 union all
-select stream, 'cost_recovered', row_count, cast(pieces * unit_value + pieces * landed_value as decimal(24,4)), cost_recovered
+select stream, 'cost_recovered', row_count, pieces * unit_value + pieces * landed_value, cost_recovered
 from priced where stream = 'refunds';
 
 -- Quarantined rows by the sources themselves.

@@ -116,7 +116,10 @@ select
     int_costs_recomputed.stream as stream,
     int_costs_recomputed.measure as measure,
     $currency as currency,
-    int_costs_recomputed.recomputed as left_amount,
-    int_costs_recomputed.posted as right_amount,
-    int_costs_recomputed.apart as difference
+    cast(sum(int_costs_recomputed.recomputed) as decimal(24,4)) as left_amount,
+    sum(int_costs_recomputed.posted) as right_amount,
+    sum(int_costs_recomputed.apart) as difference
 from int_costs_recomputed
+group by
+    int_costs_recomputed.stream,
+    int_costs_recomputed.measure

@@ -6,7 +6,7 @@ select
     int_order_lines_posted.sku as sku,
     int_order_lines_posted.ordered_on as ordered_on,
     cast(count(*) as decimal(20,0)) as row_count,
-    cast(sum(cast(int_order_lines_posted.costed_units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(cast(int_order_lines_posted.costed_units as decimal(20,0))) as decimal(14,0)) as units,
     cast(sum(int_order_lines_posted.product_cost) as decimal(24,4)) as product_cost,
     cast(sum(int_order_lines_posted.landed_cost) as decimal(24,4)) as landed_cost,
     cast(0.0000 as decimal(24,4)) as cost_recovered
@@ -21,7 +21,7 @@ select
     int_refunds_posted.sku as sku,
     int_refunds_posted.ordered_on as ordered_on,
     cast(count(*) as decimal(20,0)) as row_count,
-    cast(sum(cast(int_refunds_posted.restocked_units as decimal(20,0))) as decimal(20,0)) as units,
+    cast(sum(cast(int_refunds_posted.restocked_units as decimal(20,0))) as decimal(14,0)) as units,
     cast(0.0000 as decimal(24,4)) as product_cost,
     cast(0.0000 as decimal(24,4)) as landed_cost,
     cast(sum(int_refunds_posted.cost_recovered) as decimal(24,4)) as cost_recovered

@@ -196,12 +196,7 @@ impl Work for Run<'_> {
 impl Run<'_> {
     async fn tables(&self, scratch: &Scratch) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
-        let parallelism = match pipeline.engine.parallelism {
-            0 => self.invocation.cores,
-            given => given,
-        };
-        let limits =
-            Limits { memory_bytes: pipeline.engine.memory_bytes, scratch: scratch.path().to_path_buf(), parallelism };
+        let limits = Limits::of(&pipeline.engine, self.invocation.cores, scratch.path().to_path_buf());
         let output = self.output();
         let build = Build {
             pipeline,

@@ -107,19 +107,41 @@ impl<'a> Page<'a> {
 impl Groups {
     /// The groups by one more column, in the order in which they occur.
     fn split(&self, column: &Texts) -> Self {
-        let mut known: HashMap<(usize, usize), usize> = HashMap::new();
+        let width = column.names.len();
+        let mut known = Known::with_places(self.names.len().saturating_mul(width));
         let mut names: Vec<Vec<String>> = Vec::new();
         let mut codes = Vec::with_capacity(self.codes.len());
-        for pair in self.codes.iter().copied().zip(column.codes.iter().copied()) {
-            let code = *known.entry(pair).or_insert_with(|| {
-                let mut name = self.names.get(pair.0).cloned().unwrap_or_default();
-                name.extend(column.names.get(pair.1).cloned());
+        for (group, text) in self.codes.iter().copied().zip(column.codes.iter().copied()) {
+            let code = *known.of(group * width + text).get_or_insert_with(|| {
+                let mut name = self.names.get(group).cloned().unwrap_or_default();
+                name.extend(column.names.get(text).cloned());
                 names.push(name);
                 names.len() - 1
             });
             codes.push(code);
         }
         Self { codes, names }
+    }
+}
+
+/// The group of every pair of a group and a text that has occurred: a table while there are few, which is cheaper.
+struct Known {
+    few: Vec<Option<usize>>,
+    many: HashMap<usize, Option<usize>>,
+}
+
+impl Known {
+    const FEW: usize = 1 << 16;
+
+    fn with_places(places: usize) -> Self {
+        Self { few: if places <= Self::FEW { vec![None; places] } else { Vec::new() }, many: HashMap::new() }
+    }
+
+    fn of(&mut self, pair: usize) -> &mut Option<usize> {
+        match self.few.get_mut(pair) {
+            Some(place) => place,
+            None => self.many.entry(pair).or_default(),
+        }
     }
 }
 
@@ -189,8 +211,14 @@ enum Numbers {
 
 impl Product {
     fn add_to(&self, sums: &mut [i128], factor: i128) -> Result<(), ControlError> {
+        // Most numbers have the scale of the sum: multiplying 128 bits with a check costs more than all the rest.
+        let times = |number: i128| match factor {
+            1 => Some(number),
+            -1 => number.checked_neg(),
+            _ => number.checked_mul(factor),
+        };
         let add = |sum: &mut i128, number: i128| {
-            let added = number.checked_mul(factor).and_then(|number| sum.checked_add(number));
+            let added = times(number).and_then(|number| sum.checked_add(number));
             added.map(|added| *sum = added).ok_or(ControlError::Overflow)
         };
         let pairs = sums.iter_mut();

@@ -384,7 +384,7 @@ pub struct EngineSpec {
     /// Folder for spilled data. Default: the system's temporary folder.
     #[serde(default)]
     pub scratch: Option<String>,
-    /// Partitions of a query. Default: one per core.
+    /// Partitions of a query. Default: one for two cores.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1024))]
     pub parallelism: u32,

@@ -18,7 +18,6 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::{ScalarUDF, col};
 use datafusion::prelude::{DataFrame, SessionContext};
-use futures::StreamExt;
 
 pub use error::BuildError;
 
@@ -35,14 +34,13 @@ use crate::warehouse::execute::{self, NamedQuery, batches, compact};
 use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
-use crate::warehouse::marts::MartWriter;
 use crate::warehouse::output::{self, Output, WrittenFile};
 use crate::warehouse::prepared::{self, Prepared};
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::shared::refuse_shared_keys;
-use crate::warehouse::sorted::in_order;
 use crate::warehouse::sources::{SourceError, SourceRows, read_source};
 use crate::warehouse::table::nullable;
+use crate::warehouse::writing::Writing;
 
 /// What a build gives: the files of every mart, and a session in which every kept table can be queried.
 pub struct Built {
@@ -159,8 +157,8 @@ impl Building<'_> {
                 continue;
             }
             let rows = batches(table).await;
-            let function =
-                LookupFunction::load(name, lookup, &table.schema(), &rows).map_err(|error| failed(model, error))?;
+            let function = LookupFunction::load(name, lookup, &table.schema(), &rows)
+                .map_err(|error| failed(&model.name, error))?;
             let function = ScalarUDF::from(function);
             context.register_udf(function.clone());
             self.lookups.push(function);
@@ -289,7 +287,8 @@ impl Building<'_> {
                 continue;
             }
             let table = collect(&context, model, &plan).await?;
-            if self.build.graph.read_later(&model.name, Scope::Period) {
+            let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
+            if self.build.graph.read_later(&model.name, Scope::Period) && !mart {
                 let rows = batches(&table).await;
                 self.collected.add(&model.name, &table.schema(), &rows)?;
             }
@@ -422,11 +421,10 @@ impl Building<'_> {
         if self.build.pipeline.models.mart_of(&model.name).is_none() {
             return Ok(());
         }
-        let rows = context.table(model.name.as_str()).await?.into_optimized_plan()?;
-        self.stream_mart(model, context, rows, intake).await
+        let plan = context.table(model.name.as_str()).await?.into_optimized_plan()?;
+        self.stream_mart(model, context, plan, intake).await
     }
 
-    /// Sorts a mart by its grain and writes it as it streams.
     async fn stream_mart(
         &mut self,
         model: &Model,
@@ -434,24 +432,16 @@ impl Building<'_> {
         plan: LogicalPlan,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        let Some(mart) = self.build.pipeline.models.mart_of(&model.name) else { return Ok(()) };
-        let mut writer = MartWriter::new(mart, &self.build.pipeline.calendar)?;
-        for plan in in_order(plan, &mart.grain).map_err(|error| failed(model, error))? {
-            let mut rows = execute::stream(context, &plan).await.map_err(|error| failed(model, error))?;
-            while let Some(batch) = rows.next().await {
-                let batch = batch.map_err(|error| failed(model, error))?;
-                writer.write(&batch).map_err(|error| failed(model, error))?;
-            }
-        }
-        for part in writer.finish()? {
-            self.files.push(self.build.output.write(&mart.name, &model.name, intake, part).await?);
-        }
+        let Build { pipeline, output, .. } = self.build;
+        let Some(mart) = pipeline.models.mart_of(&model.name) else { return Ok(()) };
+        let writing = Writing { mart, model: &model.name, intake, calendar: &pipeline.calendar, output, context };
+        self.files.extend(writing.write(plan).await?);
         Ok(())
     }
 }
 
-fn failed(model: &Model, error: DataFusionError) -> BuildError {
-    BuildError::Model { model: model.name.clone(), source: Box::new(error) }
+pub(super) fn failed(model: &str, error: DataFusionError) -> BuildError {
+    BuildError::Model { model: model.to_owned(), source: Box::new(error) }
 }
 
 /// The name under which a session knows the store of a source.
@@ -460,7 +450,11 @@ pub(crate) fn store_url(source: &str) -> Result<ObjectStoreUrl, DataFusionError>
 }
 
 async fn collect(context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<MemTable, BuildError> {
-    execute::collect(context, plan).await.map_err(|error| failed(model, error))
+    let table = execute::collect(context, plan).await.map_err(|error| failed(&model.name, error))?;
+    let rows = batches(&table).await;
+    let (count, bytes) = (rows.iter().map(RecordBatch::num_rows), rows.iter().map(RecordBatch::get_array_memory_size));
+    tracing::debug!(model = model.name, rows = count.sum::<usize>(), bytes = bytes.sum::<usize>(), "kept in memory");
+    Ok(table)
 }
 
 fn register_view(context: &SessionContext, model: &Model, plan: LogicalPlan) -> Result<(), BuildError> {

@@ -19,14 +19,18 @@ use crate::warehouse::execute::compact;
 use crate::warehouse::pruned::{Part, PrunedTable};
 use crate::warehouse::table::{FileTable, TableFile, nullable};
 
-/// A part larger than this goes to disk.
-const IN_MEMORY: usize = 16 << 20;
+/// A part larger than this many bytes goes to disk.
+const PART_IN_MEMORY: usize = 16 << 20;
+/// And so does every part, when all that are held come to this: memory must not grow with history.
+const IN_MEMORY: usize = 96 << 20;
 const SCRATCH_STORE: &str = "scratch://run";
 
 /// Parts by table.
 pub struct Collected {
     scratch: PathBuf,
     tables: BTreeMap<String, Parts>,
+    /// Bytes of all parts in memory.
+    held: usize,
 }
 
 struct Parts {
@@ -37,7 +41,7 @@ struct Parts {
 
 impl Collected {
     pub fn new(scratch: &Path) -> Self {
-        Self { scratch: scratch.to_path_buf(), tables: BTreeMap::new() }
+        Self { scratch: scratch.to_path_buf(), tables: BTreeMap::new(), held: 0 }
     }
 
     pub fn contains(&self, table: &str) -> bool {
@@ -56,7 +60,9 @@ impl Collected {
             files: Vec::new(),
         });
         let rows = compact(&parts.schema, rows)?;
-        if rows.get_array_memory_size() <= IN_MEMORY {
+        let size = rows.get_array_memory_size();
+        if size <= PART_IN_MEMORY && self.held + size <= IN_MEMORY {
+            self.held += size;
             parts.memory.push(Part::new(rows));
             return Ok(());
         }

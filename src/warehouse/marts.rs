@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, SchemaRef};
+use arrow::compute::{cast, filter_record_batch, max, min};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, SchemaRef};
 use arrow::row::{OwnedRow, RowConverter, SortField};
-use datafusion::common::{DataFusionError, exec_datafusion_err, exec_err, internal_err};
+use datafusion::common::{DataFusionError, ScalarValue, exec_datafusion_err, exec_err, internal_err};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -39,6 +39,7 @@ pub struct MartWriter<'a> {
     periods: HashMap<i32, Period>,
     grain: RowConverter,
     last: Option<OwnedRow>,
+    constants: HashMap<(usize, ScalarValue), ArrayRef>,
 }
 
 impl<'a> MartWriter<'a> {
@@ -51,18 +52,28 @@ impl<'a> MartWriter<'a> {
             .iter()
             .map(|name| Ok(SortField::new_with_options(schema.field_with_name(name)?.data_type().clone(), ORDER)));
         let grain = RowConverter::new(fields.collect::<Result<Vec<_>, DataFusionError>>()?)?;
-        Ok(Self { mart, calendar, schema, parts: BTreeMap::new(), periods: HashMap::new(), grain, last: None })
+        Ok(Self {
+            mart,
+            calendar,
+            schema,
+            parts: BTreeMap::new(),
+            periods: HashMap::new(),
+            grain,
+            last: None,
+            constants: HashMap::new(),
+        })
     }
 
-    /// Writes rows, which must continue in the order of the grain.
+    /// Writes rows, which must continue in the order of the grain. `constants` are columns that have one value in all of
+    /// them.
     ///
     /// # Errors
     /// When a value is null that must not be, does not fit its declared digits, or a grain occurs twice.
-    pub fn write(&mut self, rows: &RecordBatch) -> Result<(), DataFusionError> {
+    pub fn write(&mut self, rows: &RecordBatch, constants: &[(String, ScalarValue)]) -> Result<(), DataFusionError> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let rows = self.declared(rows)?;
+        let rows = self.declared(rows, constants)?;
         self.refuse_repeated_grain(&rows)?;
         for (period, part) in self.split(rows)? {
             self.parts.entry(period).or_default().write(&self.schema, part)?;
@@ -83,34 +94,63 @@ impl<'a> MartWriter<'a> {
     }
 
     /// The declared columns and types, with every value proved to fit them: the Parquet writer would truncate in silence.
-    fn declared(&self, rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.schema.fields().len());
-        for field in self.schema.fields() {
-            let Some(found) = rows.column_by_name(field.name()) else {
+    fn declared(
+        &mut self,
+        rows: &RecordBatch,
+        constants: &[(String, ScalarValue)],
+    ) -> Result<RecordBatch, DataFusionError> {
+        let schema = Arc::clone(&self.schema);
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+        for (index, field) in schema.fields().iter().enumerate() {
+            let column = if let Some(found) = rows.column_by_name(field.name()) {
+                self.proved(found, field)?
+            } else if let Some((_, value)) = constants.iter().find(|(name, _)| name == field.name()) {
+                self.constant(index, field, value, rows.num_rows())?
+            } else {
                 return exec_err!("mart `{}` lacks column `{}`", self.mart.name, field.name());
             };
-            let column = if found.data_type() == field.data_type() {
-                Arc::clone(found)
-            } else {
-                cast(found, field.data_type())?
-            };
-            if !field.is_nullable() && column.null_count() > 0 {
-                return exec_err!(
-                    "mart `{}` has {} nulls in `{}`, which is declared not null",
-                    self.mart.name,
-                    column.null_count(),
-                    field.name()
-                );
-            }
-            if let DataType::Decimal128(precision, _) = field.data_type() {
-                let fits = column.as_primitive::<Decimal128Type>().validate_decimal_precision(*precision);
-                fits.map_err(|error| {
-                    exec_datafusion_err!("mart `{}`, column `{}`: {error}", self.mart.name, field.name())
-                })?;
-            }
             columns.push(column);
         }
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    /// So many rows of one value, which is made and proved once.
+    fn constant(
+        &mut self,
+        index: usize,
+        field: &Field,
+        value: &ScalarValue,
+        rows: usize,
+    ) -> Result<ArrayRef, DataFusionError> {
+        let key = (index, value.clone());
+        match self.constants.get(&key) {
+            Some(known) if known.len() >= rows => Ok(known.slice(0, rows)),
+            _ => {
+                let made = self.proved(&value.to_array_of_size(rows)?, field)?;
+                self.constants.insert(key, Arc::clone(&made));
+                Ok(made)
+            }
+        }
+    }
+
+    fn proved(&self, found: &ArrayRef, field: &Field) -> Result<ArrayRef, DataFusionError> {
+        let column =
+            if found.data_type() == field.data_type() { Arc::clone(found) } else { cast(found, field.data_type())? };
+        if !field.is_nullable() && column.null_count() > 0 {
+            return exec_err!(
+                "mart `{}` has {} nulls in `{}`, which is declared not null",
+                self.mart.name,
+                column.null_count(),
+                field.name()
+            );
+        }
+        if let DataType::Decimal128(precision, _) = field.data_type() {
+            let fits = column.as_primitive::<Decimal128Type>().validate_decimal_precision(*precision);
+            fits.map_err(|error| {
+                exec_datafusion_err!("mart `{}`, column `{}`: {error}", self.mart.name, field.name())
+            })?;
+        }
+        Ok(column)
     }
 
     /// Rows must arrive in the order of the grain, each with a grain of its own.
@@ -144,19 +184,29 @@ impl<'a> MartWriter<'a> {
         let Some(column) = rows.column_by_name(name).cloned() else {
             return exec_err!("mart `{}` lacks its period column `{name}`", self.mart.name);
         };
+        if let Some(only) = self.only_period(&column)? {
+            return Ok(vec![(Some(only), rows)]);
+        }
         let periods = self.periods(&column)?;
         let mut distinct: Vec<Period> = periods.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        if let [only] = distinct.as_slice() {
-            return Ok(vec![(Some(*only), rows)]);
-        }
         let mut parts = Vec::new();
         for period in distinct {
             let mask: BooleanArray = periods.iter().map(|found| Some(*found == period)).collect();
             parts.push((Some(period), filter_record_batch(&rows, &mask)?));
         }
         Ok(parts)
+    }
+
+    /// The period of all days of a column, when the first and the last are of the same.
+    fn only_period(&mut self, column: &ArrayRef) -> Result<Option<Period>, DataFusionError> {
+        let Some(days) = column.as_primitive_opt::<Date32Type>().filter(|days| days.null_count() == 0) else {
+            return Ok(None);
+        };
+        let (Some(first), Some(last)) = (min(days), max(days)) else { return Ok(None) };
+        let (first, last) = (self.period_of_day(first)?, self.period_of_day(last)?);
+        Ok((first == last).then_some(first))
     }
 
     fn periods(&mut self, column: &ArrayRef) -> Result<Vec<Period>, DataFusionError> {

@@ -12,6 +12,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::calendar::Calendar;
+use crate::pipeline::Engine;
 use crate::warehouse::functions;
 
 /// What a run may use. None of it may change a figure.
@@ -23,6 +24,18 @@ pub struct Limits {
     pub scratch: PathBuf,
     /// Partitions of a query.
     pub parallelism: usize,
+}
+
+impl Limits {
+    /// The limits of a pipeline on a machine with so many cores, with a scratch folder of its own.
+    ///
+    /// One partition for two cores: queries read, sort and write beside each other as it is, and what is repartitioned costs a
+    /// tenth more.
+    #[must_use]
+    pub fn of(engine: &Engine, cores: usize, scratch: PathBuf) -> Self {
+        let parallelism = if engine.parallelism == 0 { (cores / 2).max(1) } else { engine.parallelism };
+        Self { memory_bytes: engine.memory_bytes, scratch, parallelism }
+    }
 }
 
 /// Memory and spill space that all sessions of a run share.

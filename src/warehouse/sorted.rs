@@ -1,8 +1,8 @@
 //! A mart's rows in the order of its grain, sorted as cheaply as its query allows.
 //!
 //! A query that stacks streams (`select 'orders' as stream, … union all …`) with a constant at the head of the grain needs
-//! no sort across them: each is sorted alone, one after the other. And a sort carries what was computed, not constants:
-//! they are added on the way out.
+//! no sort across them: each is sorted alone, one after the other. And a plan gives what was computed, not constants: most
+//! lines of a stream are zero, and the writer knows better than to make and prove a column of zeros for every batch.
 
 use std::cmp::Ordering;
 
@@ -13,12 +13,21 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection
 /// The order of every mart: ascending, null before everything else.
 pub const ORDER: SortOptions = SortOptions { descending: false, nulls_first: true };
 
+/// Rows in the order of a grain.
+#[derive(Debug)]
+pub struct Ordered {
+    /// Optimised. Gives all columns but the constant ones.
+    pub plan: LogicalPlan,
+    /// Columns that have one value in all rows.
+    pub constants: Vec<(String, ScalarValue)>,
+}
+
 /// One or more plans whose rows, one plan after the other, are in the order of the grain. Takes an optimised plan and gives
 /// such.
 ///
 /// # Errors
 /// When the query cannot be planned.
-pub fn in_order(plan: LogicalPlan, grain: &[String]) -> Result<Vec<LogicalPlan>, DataFusionError> {
+pub fn in_order(plan: LogicalPlan, grain: &[String]) -> Result<Vec<Ordered>, DataFusionError> {
     let mut branches = branches(&plan).into_iter().map(|plan| Branch::of(plan, grain)).collect::<Vec<_>>();
     if !have_distinct_heads(&branches) {
         return Ok(vec![Branch::of(plan, grain).sorted(grain)?]);
@@ -62,25 +71,25 @@ impl Branch {
         Self { plan, head }
     }
 
-    /// Sorted by the grain; what is constant is added after the sort.
-    fn sorted(self, grain: &[String]) -> Result<LogicalPlan, DataFusionError> {
+    /// Sorted by the grain, with what is constant aside.
+    fn sorted(self, grain: &[String]) -> Result<Ordered, DataFusionError> {
         let LogicalPlan::Projection(projection) = &self.plan else {
-            return by_grain(LogicalPlanBuilder::from(self.plan), grain.iter())?.build();
+            let plan = by_grain(LogicalPlanBuilder::from(self.plan), grain.iter())?.build()?;
+            return Ok(Ordered { plan, constants: Vec::new() });
         };
-        let computed: Vec<Expr> = outputs(projection)
-            .filter(|(_, expr)| constant(expr).is_none())
-            .map(|(name, expr)| expr.clone().unalias().alias(name))
-            .collect();
-        if computed.is_empty() {
-            return Ok(self.plan);
+        let (mut computed, mut constants) = (Vec::new(), Vec::new());
+        for (name, expr) in outputs(projection) {
+            match constant(expr) {
+                Some(value) => constants.push((name.clone(), value)),
+                None => computed.push(expr.clone().unalias().alias(name)),
+            }
         }
-        let all = outputs(projection).map(|(name, expr)| match constant(expr) {
-            Some(_) => expr.clone().unalias().alias(name),
-            None => Expr::Column(Column::from_name(name)),
-        });
+        if computed.is_empty() {
+            return Ok(Ordered { plan: self.plan, constants: Vec::new() });
+        }
         let varying = grain.iter().filter(|name| constant_named(projection, name).is_none());
         let rows = LogicalPlanBuilder::from(projection.input.as_ref().clone()).project(computed)?;
-        by_grain(rows, varying)?.project(all.collect::<Vec<_>>())?.build()
+        Ok(Ordered { plan: by_grain(rows, varying)?.build()?, constants })
     }
 }
 
