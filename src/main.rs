@@ -3,16 +3,19 @@
 use std::any::Any;
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::clock::Clock;
+use tieout::commands::doctor::memory_limit;
 use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{
     deliveries, demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
 };
 use tieout::error::{Exit, Failure, out_of_resources, panicked, says_ran_out};
+use tieout::warehouse::session::Machine;
 use tieout::{fault, pipeline, telemetry};
 
 /// Something to print, and how it ended.
@@ -166,7 +169,10 @@ fn invocation() -> Invocation {
         now: clock.now(),
         clock: std::sync::Arc::new(clock),
         random: random.to_le_bytes(),
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        machine: Machine {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory: memory_limit(Path::new("/")).map(|(bytes, _)| bytes),
+        },
         temporary: std::env::temp_dir(),
         progress: telemetry::Progress::new(),
         stopping: Stopping::default(),

@@ -371,14 +371,31 @@ pub enum Relation {
 /// Limits of the machine. None of them may change a figure.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    /// Bytes DataFusion may hold before it spills.
-    pub memory_bytes: usize,
+    /// Bytes that tables and queries may hold before they go to disk, as the pipeline says. None: see [`Engine::memory`].
+    pub memory_bytes: Option<usize>,
     /// Where it spills and where large intermediates wait; a fresh folder inside, removed at the end.
     pub scratch: Option<PathBuf>,
     /// Partitions of a query. 0: one for two cores.
     pub parallelism: usize,
     /// How long a run that shows no sign of life keeps others from beginning.
     pub lease: std::time::Duration,
+}
+
+impl Engine {
+    /// Bytes that a process takes beside its engine's memory at most, as measured at ten million orders.
+    pub const BESIDE: u64 = 512 << 20;
+    /// Bytes that more of would not make a run faster.
+    const ENOUGH: u64 = 1 << 30;
+
+    /// Bytes that tables and queries may hold where a process may take `limit` bytes: what the pipeline says, else what the
+    /// process does not need beside it, and at least a quarter.
+    #[must_use]
+    pub fn memory(&self, limit: Option<u64>) -> usize {
+        let given = self.memory_bytes.map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+        let left = |limit: u64| limit.saturating_sub(Self::BESIDE).max(limit / 4).min(Self::ENOUGH);
+        let bytes = given.unwrap_or_else(|| limit.map_or(Self::ENOUGH, left));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
 }
 
 /// How long what is published is kept. Log entries are kept for ever.

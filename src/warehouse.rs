@@ -9,6 +9,7 @@ mod counted;
 mod execute;
 pub(crate) mod functions;
 pub mod inputs;
+mod kept;
 mod keys;
 mod local_time;
 pub mod lookup;

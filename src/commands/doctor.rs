@@ -100,7 +100,7 @@ pub async fn doctor(args: &DoctorArgs, invocation: &Invocation, root: &Path) -> 
         probes.push(relay::probe(&pipeline.delivery.transport, &nonce).await);
     }
     let scratch = pipeline.engine.scratch.as_ref().unwrap_or(&invocation.temporary);
-    probes.extend(machine::probe(root, scratch, pipeline.engine.memory_bytes, read.bytes, &nonce));
+    probes.extend(machine::probe(root, scratch, &pipeline.engine, read.bytes, &nonce));
     let exit = gravest(&probes) as u8;
     Ok(Diagnosis { pipeline: pipeline.name, exit, probes })
 }

@@ -13,6 +13,7 @@ use crate::error::{Exit, Failure};
 use crate::pipeline::Environment;
 use crate::publication::Release;
 use crate::telemetry::Progress;
+use crate::warehouse::session::Machine;
 
 /// Made once, in `main`.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub struct Invocation {
     pub clock: Arc<dyn Clock>,
     /// Random bits of this process alone.
     pub random: [u8; 16],
-    pub cores: usize,
+    pub machine: Machine,
     /// The system's folder for temporary files.
     pub temporary: PathBuf,
     pub progress: Progress,

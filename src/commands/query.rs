@@ -33,7 +33,7 @@ pub async fn query(args: &QueryArgs, output: OutputFormat, invocation: &Invocati
         return Err(Failure::new(Exit::InputMissing, "nothing is published yet\n  help: `tieout run` publishes"));
     };
     let files = published(&publication).await?;
-    let session = table_session(&pipeline, &log.outputs().store, &files, invocation.cores)?;
+    let session = table_session(&pipeline, &log.outputs().store, &files, invocation.machine.cores)?;
     let query = Query::parse(Path::new("query"), &args.sql).map_err(Problems::from)?;
     let plan = plan(&session, &query, &Bindings::new()).await.map_err(Problems::from)?;
     let failed = |error: datafusion::error::DataFusionError| Failure::new(Exit::Definition, error);

@@ -71,7 +71,7 @@ pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Render
     };
     let shown = shown(&project, args, &log, current, invocation.now).await?;
     let files = published(&shown.publication).await?;
-    let session = table_session(pipeline, &log.outputs().store, &files, invocation.cores)?;
+    let session = table_session(pipeline, &log.outputs().store, &files, invocation.machine.cores)?;
     let bindings = bindings(pipeline, shown.moment).map_err(|error| Failure::new(Exit::Internal, error))?;
     let mailed = log.mailed(Some(shown.publication.head())).await?;
     let mut reports = Vec::new();

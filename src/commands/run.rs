@@ -180,7 +180,8 @@ impl Work for Run<'_> {
         self.invocation.progress.stage("reports", self.project.reports.len());
         let Checked { built, remarks, .. } = checked;
         let store = &self.log.outputs().store;
-        let session = table_session(&self.project.pipeline, store, &written(&built.files), self.invocation.cores)?;
+        let session =
+            table_session(&self.project.pipeline, store, &written(&built.files), self.invocation.machine.cores)?;
         let said = Said { project: self.project, moment: self.moment, remarks, publication: entry.seq };
         let period = self.moment.period.to_string();
         let mut owed = Vec::new();
@@ -196,7 +197,7 @@ impl Work for Run<'_> {
 impl Run<'_> {
     async fn tables(&self, scratch: &Scratch) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
-        let limits = Limits::of(&pipeline.engine, self.invocation.cores, scratch.path().to_path_buf());
+        let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
         let output = self.output();
         let build = Build {
             pipeline,

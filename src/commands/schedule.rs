@@ -20,7 +20,7 @@ use url::Url;
 use crate::cli::ScheduleArgs;
 use crate::error::{Exit, Failure};
 use crate::mail::Timeouts;
-use crate::pipeline::{Elsewhere, Environment, Transport, normal};
+use crate::pipeline::{Elsewhere, Engine, Environment, Transport, normal};
 use crate::problem::{Problem, Problems};
 use crate::store::Patience;
 
@@ -83,8 +83,6 @@ struct Facts {
 
 /// A run that takes longer is ended, to be begun again.
 const LONGEST_RUN: Duration = Duration::from_hours(2);
-/// What a process takes beside `engine.memory`, with something to spare.
-const BESIDE: u64 = 512 << 20;
 
 /// Prints what a scheduler needs.
 ///
@@ -133,7 +131,7 @@ impl Facts {
             image: args.image.clone(),
             project: normal(&pipeline.directory.join("..")),
             file,
-            memory: u64::try_from(pipeline.engine.memory_bytes).unwrap_or(u64::MAX),
+            memory: u64::try_from(pipeline.engine.memory(None)).unwrap_or(u64::MAX),
             parallelism: pipeline.engine.parallelism,
             scratch: pipeline.engine.scratch.as_deref().map(normal),
             needs_identity: remote && pipeline.storage.options.values().all(is_plain),
@@ -186,7 +184,7 @@ impl Facts {
 
     /// Bytes that the process may take.
     fn process_memory(&self) -> u64 {
-        self.memory.saturating_add(BESIDE)
+        self.memory.saturating_add(Engine::BESIDE)
     }
 
     /// Folders that a run writes on this machine.

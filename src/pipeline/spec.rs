@@ -378,7 +378,8 @@ pub enum NumberFormatSpec {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EngineSpec {
-    /// What queries may hold before they spill, such as 512MiB. Default: 1GiB.
+    /// What tables and queries may hold before they go to disk, such as 512MiB. Default: what the container's limit leaves
+    /// beside 512MiB for the process itself, at most 1GiB.
     #[serde(default)]
     pub memory: Option<String>,
     /// Folder for spilled data. Default: the system's temporary folder.

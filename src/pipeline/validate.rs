@@ -38,7 +38,6 @@ const RESERVED: [&str; 9] = [
     "period_start",
     "time_zone",
 ];
-const DEFAULT_MEMORY: usize = 1 << 30;
 const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 
 impl Pipeline {
@@ -320,13 +319,13 @@ impl Validator<'_> {
     }
 
     fn engine(&mut self, spec: EngineSpec) -> Engine {
-        let memory_bytes = match &spec.memory {
-            None => DEFAULT_MEMORY,
-            Some(text) => parse::size(text).unwrap_or_else(|| {
+        let memory_bytes = spec.memory.as_ref().and_then(|text| {
+            let bytes = parse::size(text);
+            if bytes.is_none() {
                 self.problem(&["engine", "memory"], "E106", format!("`{text}` is no size: write 512MiB or 2GiB"));
-                DEFAULT_MEMORY
-            }),
-        };
+            }
+            bytes
+        });
         let scratch = spec.scratch.map(|folder| self.directory.join(folder));
         let lease = spec.lease.as_deref().map_or(Some(DEFAULT_LEASE), |text| {
             let lease = parse::duration(text).and_then(|lease| lease.try_into().ok());

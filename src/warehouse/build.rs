@@ -30,8 +30,9 @@ use crate::warehouse::bindings::{Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
 use crate::warehouse::contract::quoted;
 use crate::warehouse::counted::{CountedFile, source_files};
-use crate::warehouse::execute::{self, NamedQuery, batches, compact};
+use crate::warehouse::execute::{self, NamedQuery, batches, bytes_of, compact};
 use crate::warehouse::inputs::{Inputs, Intake};
+use crate::warehouse::kept::{Held, Room};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::output::{self, Output, WrittenFile};
@@ -50,6 +51,8 @@ pub struct Built {
     pub bindings: Bindings,
     /// Columns of text files that the contract does not mention, by source.
     pub extra_columns: BTreeMap<String, BTreeSet<String>>,
+    /// What the session reads of earlier scopes.
+    _collected: Collected,
 }
 
 /// Everything a build works with.
@@ -70,12 +73,14 @@ impl Build<'_> {
     /// The first thing that cannot be built, read or written.
     pub async fn run(self) -> Result<Built, BuildError> {
         let runtime = runtime(self.limits)?;
+        let room = Room::new(&runtime, self.limits);
         let bindings = bindings(self.pipeline, self.moment)?;
         let mut building = Building {
             build: &self,
             runtime,
             bindings,
-            collected: Collected::new(&self.limits.scratch),
+            collected: Collected::new(&room),
+            room,
             reference: BTreeMap::new(),
             lookups: Vec::new(),
             carried: BTreeMap::new(),
@@ -103,8 +108,8 @@ impl Build<'_> {
         }
         self.progress.stage("history", 1);
         let session = building.build_history().await?;
-        let Building { files, bindings, extra_columns, .. } = building;
-        Ok(Built { files, session, bindings, extra_columns })
+        let Building { files, bindings, extra_columns, collected, .. } = building;
+        Ok(Built { files, session, bindings, extra_columns, _collected: collected })
     }
 }
 
@@ -112,10 +117,11 @@ struct Building<'a> {
     build: &'a Build<'a>,
     runtime: Arc<RuntimeEnv>,
     bindings: Bindings,
+    room: Room,
     /// Tables that later scopes read.
     collected: Collected,
     /// Tables of reference scope, for every session.
-    reference: BTreeMap<String, Arc<MemTable>>,
+    reference: BTreeMap<String, (Arc<MemTable>, Held)>,
     lookups: Vec<ScalarUDF>,
     /// Rows waiting for an older intake, by carried model, with their columns.
     carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
@@ -141,9 +147,15 @@ impl Building<'_> {
             context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
             self.load_lookups(&context, model, &table).await?;
             self.write_mart(model, &context, Some(None)).await?;
-            self.reference.insert(model.name.clone(), table);
+            self.refer(&model.name, table).await;
         }
         Ok(())
+    }
+
+    /// Keeps a table for every session.
+    async fn refer(&mut self, name: &str, table: Arc<MemTable>) {
+        let bytes = batches(&table).await.iter().map(bytes_of).sum();
+        self.reference.insert(name.to_owned(), (table, self.room.must_hold(bytes)));
     }
 
     async fn load_lookups(
@@ -196,13 +208,25 @@ impl Building<'_> {
         if mart && !graph.read_within(&model.name, Scope::Intake) {
             return self.stream_mart(model, context, plan, Some(intake)).await;
         }
-        let table = collect(context, model, &plan).await?;
-        let rows = batches(&table).await;
-        if graph.read_later(&model.name, Scope::Intake) && !mart {
-            self.collected.add(&model.name, &table.schema(), &rows)?;
+        let later = graph.read_later(&model.name, Scope::Intake) && !mart;
+        if later || self.build.pipeline.models.carried.iter().any(|carried| carried.model == model.name) {
+            let table = collect(context, model, &plan).await?;
+            let rows = batches(&table).await;
+            if later {
+                self.collected.add(&model.name, &table.schema(), &rows)?;
+            }
+            self.register_with_carried(context, model, table, &rows)?;
+        } else {
+            self.keep(context, model, &plan).await?;
         }
-        self.register_with_carried(context, model, table, &rows)?;
         self.write_mart(model, context, Some(intake)).await
+    }
+
+    /// Computes a model for those that read it in the same session.
+    async fn keep(&self, context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<(), BuildError> {
+        let kept = self.room.keep(context, &model.name, plan).await.map_err(|error| failed(&model.name, error))?;
+        context.register_table(model.name.as_str(), Arc::new(kept))?;
+        Ok(())
     }
 
     fn is_carried(&self, table: &str) -> bool {
@@ -286,13 +310,14 @@ impl Building<'_> {
                 register_view(&context, model, plan)?;
                 continue;
             }
-            let table = collect(&context, model, &plan).await?;
             let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
             if self.build.graph.read_later(&model.name, Scope::Period) && !mart {
-                let rows = batches(&table).await;
-                self.collected.add(&model.name, &table.schema(), &rows)?;
+                let table = collect(&context, model, &plan).await?;
+                self.collected.add(&model.name, &table.schema(), &batches(&table).await)?;
+                context.register_table(model.name.as_str(), Arc::new(table))?;
+            } else {
+                self.keep(&context, model, &plan).await?;
             }
-            context.register_table(model.name.as_str(), Arc::new(table))?;
             self.write_mart(model, &context, Some(None)).await?;
         }
         Ok(())
@@ -310,8 +335,7 @@ impl Building<'_> {
                 register_view(&context, model, plan)?;
                 continue;
             }
-            let table = collect(&context, model, &plan).await?;
-            context.register_table(model.name.as_str(), Arc::new(table))?;
+            self.keep(&context, model, &plan).await?;
             self.write_mart(model, &context, None).await?;
         }
         Ok(context)
@@ -325,12 +349,12 @@ impl Building<'_> {
         }
         let output = output::store_url()?;
         context.register_object_store(output.as_ref(), Arc::clone(&self.build.output.store));
-        self.collected.register_store(&context)?;
+        self.room.register_store(&context)?;
         Ok(context)
     }
 
     fn register_reference(&self, context: &SessionContext) -> Result<(), BuildError> {
-        for (name, table) in &self.reference {
+        for (name, (table, _)) in &self.reference {
             context.register_table(name.as_str(), Arc::clone(table) as _)?;
         }
         for lookup in &self.lookups {
@@ -363,7 +387,7 @@ impl Building<'_> {
                 if whole {
                     let table_rows = Arc::new(execute::collect(context, &frame.into_optimized_plan()?).await?);
                     context.register_table(table.as_str(), Arc::clone(&table_rows) as _)?;
-                    self.reference.insert(table, table_rows);
+                    self.refer(&table, table_rows).await;
                 } else {
                     if self.build.graph.read_later(&table, Scope::Intake) {
                         let rows = execute::collect(context, &frame.clone().into_optimized_plan()?).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::buffer::Buffer;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -60,7 +61,10 @@ pub fn compact(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<RecordBatch, 
 
 /// The same rows with a copy of their text. Text points into what it was read from, a page or a whole file, and an operator
 /// that counts its memory counts all of that for every batch.
-fn own_text(rows: RecordBatch) -> Result<RecordBatch, DataFusionError> {
+///
+/// # Errors
+/// Never for columns of one length.
+pub fn own_text(rows: RecordBatch) -> Result<RecordBatch, DataFusionError> {
     if rows.num_columns() == 0 {
         return Ok(rows);
     }
@@ -69,6 +73,17 @@ fn own_text(rows: RecordBatch) -> Result<RecordBatch, DataFusionError> {
         None => Arc::clone(column),
     });
     Ok(RecordBatch::try_new(rows.schema(), columns.collect())?)
+}
+
+/// Bytes that the rows of a batch take, whatever larger buffers they are a part of.
+pub fn bytes_of(rows: &RecordBatch) -> usize {
+    let of_column = |column: &ArrayRef| match column.as_string_view_opt() {
+        Some(texts) => {
+            size_of_val(texts.views().as_ref()) + texts.data_buffers().iter().map(Buffer::len).sum::<usize>()
+        }
+        None => column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()),
+    };
+    rows.columns().iter().map(of_column).sum()
 }
 
 /// A query under a name, of which plans see only the name and the columns.

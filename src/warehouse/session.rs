@@ -26,15 +26,23 @@ pub struct Limits {
     pub parallelism: usize,
 }
 
+/// What a process may use of the machine it runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    pub cores: usize,
+    /// Bytes, when a limit is known.
+    pub memory: Option<u64>,
+}
+
 impl Limits {
-    /// The limits of a pipeline on a machine with so many cores, with a scratch folder of its own.
+    /// The limits of a pipeline on a machine, with a scratch folder of its own.
     ///
     /// One partition for two cores: queries read, sort and write beside each other as it is, and what is repartitioned costs a
     /// tenth more.
     #[must_use]
-    pub fn of(engine: &Engine, cores: usize, scratch: PathBuf) -> Self {
-        let parallelism = if engine.parallelism == 0 { (cores / 2).max(1) } else { engine.parallelism };
-        Self { memory_bytes: engine.memory_bytes, scratch, parallelism }
+    pub fn of(engine: &Engine, machine: Machine, scratch: PathBuf) -> Self {
+        let parallelism = if engine.parallelism == 0 { (machine.cores / 2).max(1) } else { engine.parallelism };
+        Self { memory_bytes: engine.memory(machine.memory), scratch, parallelism }
     }
 }
 

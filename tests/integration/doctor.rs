@@ -11,6 +11,7 @@ use tieout::cli::DoctorArgs;
 use tieout::commands::doctor::{Diagnosis, Probe, doctor};
 use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::telemetry::Progress;
+use tieout::warehouse::session::Machine;
 
 /// The verb within this process: a clock that is `ahead`, and `root` in the place of `/`.
 async fn diagnosed(pipeline: &Path, ahead: SignedDuration, root: &Path) -> Diagnosis {
@@ -20,7 +21,7 @@ async fn diagnosed(pipeline: &Path, ahead: SignedDuration, root: &Path) -> Diagn
         now: Timestamp::now() + ahead,
         clock: std::sync::Arc::new(Timestamp::now() + ahead),
         random: random.to_le_bytes(),
-        cores: 2,
+        machine: Machine { cores: 2, memory: None },
         temporary: PathBuf::from("/nowhere"),
         progress: Progress::default(),
         stopping: Stopping::default(),

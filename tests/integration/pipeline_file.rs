@@ -25,7 +25,7 @@ fn the_reference_loads_and_every_value_arrives() {
     let pipeline = reference(&text(REFERENCE)).expect("the reference is valid");
     assert_eq!((pipeline.name.as_str(), pipeline.params.len(), pipeline.sources.len()), ("reference", 6, 3));
     assert_eq!(pipeline.storage.inputs.as_str(), "s3://shop-exports/warehouse/");
-    assert_eq!(pipeline.engine.memory_bytes, 512 << 20);
+    assert_eq!(pipeline.engine.memory_bytes, Some(512 << 20));
     assert!(pipeline.calendar.first_period.is_some() && pipeline.delivery.reply_to.is_some());
 }
 

@@ -1,21 +1,24 @@
 //! The machine: room to spill, and memory beside the engine's.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Probe, cgroup, one_line, size};
 use crate::error::Exit;
+use crate::pipeline::Engine;
 use crate::problem::Problem;
 
 const OF: &str = "machine";
 
-/// What the process takes beside `engine.memory`, at least and at most, as measured.
-const BESIDE: (u64, u64) = (100 << 20, 330 << 20);
+/// Bytes that a process takes beside its engine's memory at least, as measured.
+const BESIDE: u64 = 100 << 20;
 
 /// Scratch folder and memory. `inputs` are the bytes of all input files, when they could be listed.
-pub(super) fn probe(root: &Path, scratch: &Path, memory: usize, inputs: Option<u64>, nonce: &str) -> Vec<Probe> {
+pub(super) fn probe(root: &Path, scratch: &Path, engine: &Engine, inputs: Option<u64>, nonce: &str) -> Vec<Probe> {
+    let limited = cgroup::memory_limit(root);
+    let memory = engine.memory(limited.as_ref().map(|(bytes, _)| *bytes));
     let memory = u64::try_from(memory).unwrap_or(u64::MAX);
-    vec![written(scratch, nonce), room(scratch, memory, inputs), limit(root, memory)]
+    vec![written(scratch, nonce), room(scratch, memory, inputs), limit(limited, memory)]
 }
 
 fn written(scratch: &Path, nonce: &str) -> Probe {
@@ -71,19 +74,19 @@ fn free(_: &Path) -> Result<u64, String> {
     Err("this system is not asked".to_owned())
 }
 
-fn limit(root: &Path, memory: u64) -> Probe {
+fn limit(limited: Option<(u64, PathBuf)>, memory: u64) -> Probe {
     const PROMISE: &str = "memory limit";
-    let Some((limit, place)) = cgroup::memory_limit(root) else {
+    let Some((limit, place)) = limited else {
         return Probe::ok(OF, PROMISE, "none that is known");
     };
-    let (least, most) = (memory.saturating_add(BESIDE.0), memory.saturating_add(BESIDE.1));
+    let (least, most) = (memory.saturating_add(BESIDE), memory.saturating_add(Engine::BESIDE));
     let said = format!("{} by {}, engine.memory is {}", size(limit), place.display(), size(memory));
     let help = format!("allow {}, or make engine.memory smaller", size(most));
     if limit < least {
-        let seen = format!("{said}: the process takes up to {} beside it and would be killed", size(BESIDE.1));
+        let seen = format!("{said}: the process takes up to {} beside it and would be killed", size(Engine::BESIDE));
         Probe::failed(OF, PROMISE, Exit::Resources, Problem::new("E511", seen).help(help))
     } else if limit < most {
-        let seen = format!("{said}: the process takes up to {} beside it", size(BESIDE.1));
+        let seen = format!("{said}: the process takes up to {} beside it", size(Engine::BESIDE));
         Probe::warning(OF, PROMISE, Problem::new("E511", seen).help(help))
     } else {
         Probe::ok(OF, PROMISE, said)

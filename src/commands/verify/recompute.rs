@@ -202,7 +202,7 @@ impl Recomputing<'_> {
             let folder = scratch.path().join(name);
             std::fs::create_dir_all(&folder).map(|()| folder).map_err(|error| Failure::new(Exit::Resources, error))
         };
-        let limits = Limits::of(&pipeline.engine, self.invocation.cores, folder("spilled")?);
+        let limits = Limits::of(&pipeline.engine, self.invocation.machine, folder("spilled")?);
         let store = LocalFileSystem::new_with_prefix(folder("rebuilt")?);
         let store = store.map_err(|error| Failure::new(Exit::Resources, error))?;
         let output = Output {

@@ -146,7 +146,7 @@ fn durations_and_sizes_are_whole_numbers_with_a_unit() {
     for (freshness, seconds) in [("45s", 45), ("90m", 5_400), ("6h", 21_600), ("2d", 172_800)] {
         let pipeline = with(freshness, "512MiB").expect(freshness);
         assert_eq!(pipeline.sources["sales"].freshness.map(|freshness| freshness.as_secs()), Some(seconds));
-        assert_eq!(pipeline.engine.memory_bytes, 512 << 20);
+        assert_eq!(pipeline.engine.memory_bytes, Some(512 << 20));
     }
     for freshness in ["0d", "-1d", "1.5h", "d", "1ms", "1¡", "'1d ¡'", "9999999999999999d", "99999999999999999999d"] {
         assert_eq!(with(freshness, "1GiB").expect_err(freshness).0.len(), 1, "{freshness}");

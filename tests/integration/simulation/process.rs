@@ -17,6 +17,7 @@ use tieout::telemetry::Progress;
 use tieout::warehouse::bindings::Moment;
 use tieout::warehouse::marts::MartPart;
 use tieout::warehouse::output::{Output, sha256_hex};
+use tieout::warehouse::session::Machine;
 use url::Url;
 
 use super::relay::Relay;
@@ -77,7 +78,7 @@ pub async fn run(
         now: world.time(),
         clock: Arc::clone(world) as _,
         random,
-        cores: 1,
+        machine: Machine { cores: 1, memory: None },
         temporary: "/nowhere".into(),
         progress: Progress::new(),
         stopping: Stopping::default(),
