@@ -33,7 +33,7 @@ PROFILES = f"""{NAME}:
   outputs:
     bench:
       type: duckdb
-      path: "{{{{ env_var('DBT_PEER_DATABASE') }}}}"
+      path: "{{{{ var('out') }}}}/{NAME}.duckdb"
       threads: 2
       settings: {{threads: 2, preserve_insertion_order: false}}
 """
@@ -57,7 +57,7 @@ def with_vars(sql):
 
 
 def references(sql, models, table_macros):
-    """The select with its models as `ref`s, and those that it only names to a table macro as a comment that dbt reads."""
+    """A select with its models as `ref`s. Those that it only names to a table macro are in a comment that dbt reads."""
     own = set(re.findall(r"(\w+) as \(\s*(?:select|from|unpivot)\b", sql, re.IGNORECASE))
     known = set(models) - own
     named = {
@@ -114,13 +114,9 @@ class Project:
 
     def config(self, name):
         """A model is what the peer makes it: a table or a view."""
-        hook = f", post_hook=\"{with_hook_vars(self.copies[name])}\"" if name in self.copies else ""
+        # A hook is a text within the text: dbt fills it in when it runs.
+        hook = f", post_hook=\"{with_vars(self.copies[name])}\"" if name in self.copies else ""
         return f"{{{{ config(materialized='{self.kinds[name]}'{hook}) }}}}\n"
-
-
-def with_hook_vars(sql):
-    """A hook is a string that dbt renders later: its variables stay as they are written."""
-    return " ".join(with_vars(sql).split())
 
 
 def put(file, text):

@@ -6,7 +6,6 @@ import datetime
 import os
 import sys
 import time
-import zoneinfo
 from pathlib import Path
 
 
@@ -22,10 +21,7 @@ def arguments():
     parser.add_argument("--currency", default="EUR")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--verbose", action="store_true", help="time each step")
-    options = parser.parse_args()
-    midnight = datetime.datetime.combine(options.as_of_day, datetime.time())
-    options.as_of = midnight.replace(tzinfo=zoneinfo.ZoneInfo(options.time_zone)).astimezone(datetime.timezone.utc)
-    return options
+    return parser.parse_args()
 
 
 class Clock:
@@ -57,7 +53,7 @@ def main():
     os.environ["POLARS_MAX_THREADS"] = str(options.threads)
     import ledger
     import marts
-    #import reconciliation
+    import reconciliation
     import sources
 
     clock = Clock(options.verbose)
@@ -79,6 +75,7 @@ def main():
     for name, frame in tables.items():
         publish(options, clock, name, frame)
     publish(options, clock, "contribution_ledger", posted.rows())
+    publish(options, clock, "reconciliation", reconciliation.reconciliation(posted, days, months, tables))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ class Ledger:
     clock: object
 
     def __post_init__(self):
+        midnight = lit(self.options.as_of_day).cast(pl.Datetime("us"))
+        self.as_of = midnight.dt.replace_time_zone(self.options.time_zone).dt.convert_time_zone("UTC")
         kept = {name: source.kept for name, source in self.sources.items()}
         self.rules = reference.Rules(self.options)
         self.fx = reference.rates_by_day(kept["fx_rates"])
@@ -127,7 +129,7 @@ class Ledger:
         dated = orders.with_columns(
             col(reference.MARKS[1:]).fill_null(""),
             ordered_on=self.local_day("ordered_at"),
-            is_counted=col("ordered_at") < self.options.as_of,
+            is_counted=col("ordered_at") < self.as_of,
         ).with_columns(era_from=self.rules.era_of(col("ordered_on")))
         mapped = dated.join(self.order_channels, on=[*reference.MARKS, "era_from"], how="left")
         return self.with_rate(mapped, "currency", "ordered_on").select(
@@ -145,7 +147,7 @@ class Ledger:
         )
 
     def post_lines(self, order_lines):
-        """Order lines, at the rate and the cost of the order's day. A line without an order has no currency and no day."""
+        """Order lines, at the rate and the cost of the order's day. A line without an order has neither of them."""
         orders = self.orders_mapped.select(
             "order_id", "ordered_on", "is_counted", "sales_channel", "marketing_channel", "mapping_reason", "currency",
             "fx_rate",
@@ -233,7 +235,7 @@ class Ledger:
         sold = self.order_lines.select("order_id", "line_no", "sku", line_reason="suspense_reason", has_line=lit(True))
         found = col("has_order") & (col("line_no").is_null() | col("has_line").is_not_null())
         matched = (
-            self.with_order(refunds.filter(col("refunded_at") < self.options.as_of))
+            self.with_order(refunds.filter(col("refunded_at") < self.as_of))
             .join(sold, on=["order_id", "line_no"], how="left")
             .with_columns(refunded_on=self.local_day("refunded_at"), is_found=found)
         )
@@ -248,7 +250,7 @@ class Ledger:
         )
 
     def post_refunds(self, refunds):
-        """Refunds, at the rate of the order's day. Without its order or line, a refund is at the rate of its own day."""
+        """Refunds, at the rate of the order's day. One without its order or line is at the rate of its own day."""
         found, no_rate = col("is_found"), col("suspense_reason") == "missing_fx_rate"
         valued = self.match_refunds(refunds).with_columns(
             reason(
@@ -302,7 +304,7 @@ class Ledger:
 
     def post_shipments(self, shipments):
         """Shipments, on the line of their kind."""
-        matched = self.with_order(shipments.filter(col("shipped_at") < self.options.as_of))
+        matched = self.with_order(shipments.filter(col("shipped_at") < self.as_of))
         matched = matched.with_columns(shipped_on=self.local_day("shipped_at"))
         judged = self.with_rate(matched, "currency", "shipped_on").with_columns(
             reason(
@@ -332,13 +334,13 @@ class Ledger:
         )
 
     def post_fees(self, fees):
-        """Fees, on the line of their kind. A fee of no order takes the channel of its sales channel without any click."""
+        """Fees, on the line of their kind. One of no order has the channel that its sales channel has without a click."""
         no_click = pl.all_horizontal(col(mark) == "" for mark in reference.MARKS[1:])
         channels = self.order_channels.filter(no_click).select(
             "era_from", fee_channel="sales_channel", own_channel="marketing_channel"
         )
         no_order = col("order_id").is_null()
-        dated = fees.filter(col("event_at") < self.options.as_of).with_columns(
+        dated = fees.filter(col("event_at") < self.as_of).with_columns(
             charged_on=self.local_day("event_at"),
             fee_channel=when(no_order).then(col("sales_channel").fill_null("none")),
         )

@@ -8,7 +8,9 @@ from polars import col, lit, when
 SUM = pl.Decimal(38, 4)
 COUNT = pl.Decimal(20, 0)
 REVENUE = LINES[:9]
-BY_DAY = ["booked_on", "ordered_on", "sales_channel", "marketing_channel", "original_currency", "in_suspense", "is_found"]
+BY_DAY = (
+    "booked_on ordered_on sales_channel marketing_channel original_currency in_suspense is_found"
+).split()
 SOURCE_AMOUNTS = ["original_amount", "original_tax", "original_credit", "original_difference"]
 LEVELS = ["net_revenue", "contribution_1", "contribution_2", "contribution_3"]
 # What each level adds to the one above.
@@ -43,7 +45,8 @@ def one_by_day(name, frame):
     frame = frame.with_columns(in_suspense=col("suspense_reason").is_not_null(), is_found=found)
     counts = [column for column in ("units", "costed_units") if column in has]
     amounts = [column for column in LINES + MEMOS + SOURCE_AMOUNTS if column in has]
-    summed = frame.group_by(BY_DAY).agg(pl.len().cast(pl.Int64).alias("row_count"), *map(total_units, counts), *sums(amounts))
+    rows = pl.len().cast(pl.Int64).alias("row_count")
+    summed = frame.group_by(BY_DAY).agg(rows, *map(total_units, counts), *sums(amounts))
     return summed.select(
         lit(name).alias("stream"),
         *BY_DAY,
@@ -90,7 +93,8 @@ def channel_daily(days):
     """Days by channel."""
     grain = ["day", "basis", "sales_channel", "marketing_channel"]
     orders = when(col("stream") == "orders").then("row_count").otherwise(0).sum().cast(COUNT).alias("orders")
-    summed = on_both_bases(days, "day").group_by(grain).agg(orders, col("units").sum().cast(COUNT), *sums(LINES + MEMOS))
+    units = col("units").sum().cast(COUNT)
+    summed = on_both_bases(days, "day").group_by(grain).agg(orders, units, *sums(LINES + MEMOS))
     return with_levels(summed.with_columns(period=period_of("day")))
 
 
@@ -176,31 +180,35 @@ def suspense_items(rows, options):
     )
 
 
-def quarantined(sources):
-    """What the contract refused, per source, with what it is worth."""
-    goods = col("list_price") * col("quantity")
+def quarantined_worth(name):
+    """What a row in quarantine is worth, and in which currency. Rates and costs are no money."""
+    nothing = zero(SUM)
+    goods = (col("list_price") * col("quantity")).fill_null(zero())
+    discounts = col("discount").fill_null(zero()) + col("platform_discount").fill_null(zero())
     amounts = {
         "orders": col("order_total"),
-        "order_lines": goods.fill_null(0) - col("discount").fill_null(0) - col("platform_discount").fill_null(0),
+        "order_lines": goods - discounts,
         "shipments": col("cost"),
-        "product_costs": lit(None),
-        "fx_rates": lit(None),
+        "product_costs": nothing,
+        "fx_rates": nothing,
     }
-    none = lit("").alias("currency")
-    parts = []
-    for name, source in sources.items():
-        rows = source.aside.filter(col("fate") == "quarantined")
-        has_currency = name not in ("order_lines", "product_costs", "fx_rates")
-        parts.append(
-            rows.select(
-                lit(name).alias("stream"),
-                "source_key",
-                col("broken").fill_null("duplicate_key").alias("reject_reason"),
-                amounts.get(name, col("amount")).cast(SUM).fill_null(zero(SUM)).alias("amount"),
-                col("currency").fill_null("") if has_currency else none,
-                "content",
-            )
-        )
+    without_currency = name in ("order_lines", "product_costs", "fx_rates")
+    return {
+        "amount": amounts.get(name, col("amount")).cast(SUM).fill_null(nothing),
+        "currency": lit("") if without_currency else col("currency").fill_null(""),
+    }
+
+
+def quarantined(sources):
+    """What the contract refused, per source."""
+    shown = ["stream", "source_key", "reject_reason", "amount", "currency", "content"]
+    reject_reason = col("broken").fill_null("duplicate_key")
+    parts = [
+        source.aside.filter(col("fate") == "quarantined")
+        .with_columns(stream=lit(name), reject_reason=reject_reason, **quarantined_worth(name))
+        .select(shown)
+        for name, source in sources.items()
+    ]
     rows = pl.concat(parts).sort("stream", "source_key", "content", "reject_reason", nulls_last=True)
     number = (pl.int_range(pl.len()) + 1).over("stream")
     return rows.with_columns(row_no=number, source_file=lit(None, pl.String)).lazy()
