@@ -60,9 +60,10 @@ def references(sql, models, table_macros):
     """A select with its models as `ref`s. Those that it only names to a table macro are in a comment that dbt reads."""
     own = set(re.findall(r"(\w+) as \(\s*(?:select|from|unpivot)\b", sql, re.IGNORECASE))
     known = set(models) - own
+    macros = "|".join(table_macros) or "(?!)"
     named = {
         name
-        for call in re.findall(rf"\b(?:{'|'.join(table_macros)})\(([^)]*)\)", sql)
+        for call in re.findall(rf"\b(?:{macros})\(([^)]*)\)", sql)
         for name in re.findall(r"'(\w+)'", call)
         if name in known
     }
