@@ -60,15 +60,14 @@ def main():
     read = sources.read_all(options)
     clock.step("contract")
     posted = ledger.Ledger(options, read, clock)
-    days = marts.by_day(posted.streams())
-    clock.step("sums by day")
-    daily = ledger.held(marts.channel_daily(days))
-    months = marts.months_of_ledger(days)
+    days = posted.made("sums by day", marts.by_day(posted.streams()))
+    daily = posted.made("channels by day", marts.channel_daily(days))
+    months = posted.made("sums by month", marts.months_of_ledger(days))
     tables = {
         "channel_contribution_daily": daily,
-        "channel_contribution_monthly": ledger.held(marts.channel_monthly(daily)),
-        "product_contribution_monthly": ledger.held(marts.product_monthly(posted.streams(), days)),
-        "basis_bridge": ledger.held(marts.basis_bridge(months)),
+        "channel_contribution_monthly": posted.made("channels by month", marts.channel_monthly(daily)),
+        "product_contribution_monthly": posted.made("products", marts.product_monthly(posted.streams(), days)),
+        "basis_bridge": posted.made("bridge", marts.basis_bridge(months)),
         "suspense_items": marts.suspense_items(posted.rows(), options),
         "quarantined_rows": marts.quarantined(read),
     }

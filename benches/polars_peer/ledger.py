@@ -80,7 +80,7 @@ class Ledger:
         self.spend = self.made("spend", self.post_spend(kept["spend"]))
 
     def made(self, name, frame):
-        """A stream, held."""
+        """Computes a frame once, says what it took, and gives it to be read again."""
         made = held(frame)
         self.clock.step(name)
         return made
@@ -146,16 +146,15 @@ class Ledger:
             shipping_amount=(col("shipping_charged") - col("shipping_discount")),
         )
 
-    def post_lines(self, order_lines):
-        """Order lines, at the rate and the cost of the order's day. A line without an order has neither of them."""
+    def judge_lines(self, order_lines):
+        """Order lines with the rate and the cost of their order's day. A line without an order has neither of them."""
         orders = self.orders_mapped.select(
             "order_id", "ordered_on", "is_counted", "sales_channel", "marketing_channel", "mapping_reason", "currency",
             "fx_rate",
         )
-        unneeded = ["promotion_id"]
-        placed = order_lines.drop(unneeded, strict=False).join(orders, on="order_id", how="left")
+        placed = order_lines.drop("promotion_id").join(orders, on="order_id", how="left")
         placed = placed.filter(col("is_counted").fill_null(True))
-        judged = self.with_cost(placed, "ordered_on").with_columns(
+        return self.with_cost(placed, "ordered_on").with_columns(
             cost_rate=when(col("fx_rate").is_not_null()).then("cost_rate"),
             list_amount=col("list_price") * col("quantity"),
         ).with_columns(
@@ -166,9 +165,12 @@ class Ledger:
                 (col("cost_rate").is_null(), "missing_cost"),
             )
         )
+
+    def post_lines(self, order_lines):
+        """Order lines on their reporting lines. One without an order is on the first day of its month."""
         rate, pieces = or_none(col("fx_rate")), -col("quantity")
         day = pl.coalesce("ordered_on", (col("month") + "-01").str.to_date("%Y-%m-%d"))
-        return judged.select(
+        return self.judge_lines(order_lines).select(
             "source_key",
             "line_no",
             day.alias("booked_on"),
@@ -249,8 +251,8 @@ class Ledger:
             cost=when(back).then(col("unit_cost") + col("unit_landed")),
         )
 
-    def post_refunds(self, refunds):
-        """Refunds, at the rate of the order's day. One without its order or line is at the rate of its own day."""
+    def value_refunds(self, refunds):
+        """Refunds at the rate of the order's day. One without its order or line is at the rate of its own day."""
         found, no_rate = col("is_found"), col("suspense_reason") == "missing_fx_rate"
         valued = self.match_refunds(refunds).with_columns(
             reason(
@@ -263,8 +265,11 @@ class Ledger:
         )
         rate = when(no_rate).then(None).when(found).then("order_rate").otherwise("refund_rate")
         valued = valued.with_columns(no_rate=no_rate.fill_null(False), rate=rate)
-        valued = valued.with_columns(reversal=money(-col("amount"), or_none(col("rate"))))
-        kind = col("kind")
+        return valued.with_columns(reversal=money(-col("amount"), or_none(col("rate"))))
+
+    def post_refunds(self, refunds):
+        """Refunds, on the line of their kind. Only what comes back to stock recovers its cost."""
+        found, kind = col("is_found"), col("kind")
         cost = money(col("cost") * col("quantity"), col("cost_rate")).fill_null(zero())
         restocked = (kind == "return") & (col("disposition") == "restock").fill_null(False)
         basis = (
@@ -273,10 +278,9 @@ class Ledger:
             .otherwise(lit("rated"))
         )
         differs = money(-col("amount"), col("refund_rate") - col("order_rate"))
-        return valued.select(
+        return self.value_refunds(refunds).select(
             "source_key",
             "line_no",
-            "kind",
             col("refunded_on").alias("booked_on"),
             when(found).then("ordered_on").otherwise("refunded_on").alias("ordered_on"),
             "order_id",

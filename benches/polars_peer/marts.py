@@ -2,7 +2,7 @@
 
 import polars as pl
 import reference
-from ledger import LINES, MEMOS, held, zero
+from ledger import LINES, MEMOS, zero
 from polars import col, lit, when
 
 SUM = pl.Decimal(38, 4)
@@ -35,7 +35,7 @@ def period_of(day):
 
 def by_day(streams):
     """Each stream summed by everything but its keys and SKUs, all under each other."""
-    return held(pl.concat([one_by_day(name, frame) for name, frame in streams.items()]))
+    return pl.concat([one_by_day(name, frame) for name, frame in streams.items()])
 
 
 def one_by_day(name, frame):
@@ -105,29 +105,48 @@ def channel_monthly(daily):
     return daily.group_by(grain).agg(*counts, *sums(LINES + MEMOS + LEVELS))
 
 
+def month_of(day):
+    """The first day of a day's month: cheaper to group by than a text."""
+    return col(day).dt.truncate("1mo")
+
+
 def product_monthly(streams, days):
     """Months by SKU. `none`: the row belongs to no SKU. `unknown`: its order or line was not found."""
     sku = when("is_found").then(col("sku").fill_null("none")).otherwise(lit("unknown"))
-    lines = streams["order_lines"].group_by("booked_on", "ordered_on", "sku", "marketing_channel")
+    others = days.filter(~col("stream").is_in(["order_lines", "refunds"])).with_columns(
+        sku=when("is_found").then(lit("none")).otherwise(lit("unknown"))
+    )
+    parts = [lines_by_product(streams["order_lines"])]
+    parts += [besides_lines_by_product(part) for part in (streams["refunds"].with_columns(sku=sku), others)]
+    grain = ["month", "basis", "sku", "marketing_channel"]
+    rows = pl.concat(parts).group_by(grain).agg(col("units").sum().cast(COUNT), *sums(LINES + MEMOS))
+    return with_levels(rows.select(period_of("month").alias("period"), pl.all().exclude("month")))
+
+
+def lines_by_product(order_lines):
+    """Order lines are booked on the day of their order: one sum holds on both bases."""
     measures = ["gross_sales", "discounts", "platform_discounts", "product_cost", "landed_cost", "tax"]
-    parts = [
-        lines.agg(total_units("units"), *sums(measures)),
-        streams["refunds"].with_columns(sku=sku),
-        days.filter(~col("stream").is_in(["order_lines", "refunds"])).with_columns(
-            sku=when("is_found").then(lit("none")).otherwise(lit("unknown"))
-        ),
-    ]
-    grain = ["period", "basis", "sku", "marketing_channel"]
-    rows = pl.concat([product_rows(part) for part in parts])
-    return with_levels(rows.group_by(grain).agg(col("units").sum().cast(COUNT), *sums(LINES + MEMOS)))
+    grouped = order_lines.group_by("sku", "marketing_channel", month=month_of("booked_on"))
+    summed = grouped.agg(total_units("units"), *sums(measures))
+    bases = pl.LazyFrame({"basis": ["booked", "cohort"]})
+    return product_columns(summed.join(bases, how="cross"))
 
 
-def product_rows(part):
-    """A part's rows summed by month and SKU, on both bases, before it is put under the others."""
-    grain = ["period", "basis", "sku", "marketing_channel"]
-    columns = ["booked_on", "ordered_on", "sku", "marketing_channel"]
-    rows = part.select(*columns, *filled(part, ["units"], pl.Int64), *filled(part, LINES + MEMOS))
-    return on_both_bases(rows, "period", period_of).group_by(grain).agg(col("units").sum(), *sums(LINES + MEMOS))
+def besides_lines_by_product(part):
+    """All other rows summed by month and SKU, by their own day and by that of their order."""
+    rows = part.select("booked_on", "ordered_on", "sku", "marketing_channel", *measures_of(part))
+    grouped = on_both_bases(rows, "month", month_of).group_by("month", "basis", "sku", "marketing_channel")
+    return product_columns(grouped.agg(col("units").sum(), *sums(LINES + MEMOS)))
+
+
+def measures_of(part):
+    """Units, lines and memos, also those that a part does not have."""
+    return [*filled(part, ["units"], pl.Int64), *filled(part, LINES + MEMOS)]
+
+
+def product_columns(part):
+    """One order of columns, so that parts fit under each other."""
+    return part.select("month", "basis", "sku", "marketing_channel", *measures_of(part))
 
 
 def months_of_ledger(days):
@@ -135,7 +154,7 @@ def months_of_ledger(days):
     pair = [period_of("booked_on").alias("booked_period"), period_of("ordered_on").alias("ordered_period")]
     summed = days.group_by(*pair).agg(*sums(["units", *LINES, *MEMOS]))
     index = ["booked_period", "ordered_period"]
-    return held(summed.unpivot(index=index, variable_name="measure", value_name="amount"))
+    return summed.unpivot(index=index, variable_name="measure", value_name="amount")
 
 
 def basis_bridge(months):
