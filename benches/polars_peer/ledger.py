@@ -338,7 +338,7 @@ class Ledger:
         )
 
     def post_fees(self, fees):
-        """Fees, on the line of their kind. One of no order has the channel that its sales channel has without a click."""
+        """Fees, on the line of their kind. One of no order has its sales channel's without a click."""
         no_click = pl.all_horizontal(col(mark) == "" for mark in reference.MARKS[1:])
         channels = self.order_channels.filter(no_click).select(
             "era_from", fee_channel="sales_channel", own_channel="marketing_channel"
