@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Whole runs side by side: `tieout run` and a DuckDB peer that makes the same marts of the same files.
+"""Whole runs side by side: `tieout run` and peers that make the same marts of the same files.
 
-Both are timed as processes, in turn, in one sitting; then their marts are compared value by value. See README.md.
+All are timed as processes, in turn, in one sitting; then their marts are compared value by value. See README.md.
 """
 
 import argparse
@@ -15,9 +15,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+# Nothing of a run is left beside the sources.
+sys.dont_write_bytecode = True
+
+import peers  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
-DUCKDB = "duckdb==2.0.0"
 PIPELINE = Path("pipelines") / "channel_contribution.yaml"
 
 
@@ -28,6 +32,7 @@ def arguments():
     parser.add_argument("--months", type=int, default=24, help="months of history")
     parser.add_argument("--end", type=datetime.date.fromisoformat, default=datetime.date(2026, 10, 31))
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count; one more comes first and is dropped")
+    parser.add_argument("--peers", nargs="+", choices=peers.PEERS, default=["duckdb", "floor"], help="run beside it")
     parser.add_argument("--tieout", type=Path, default=PROJECT / "target" / "release" / "tieout")
     parser.add_argument("--work", type=Path, default=PROJECT / "target" / "bench", help="folder for everything")
     parser.add_argument("--keep", action="store_true", help="keep shops and outputs; a kept shop is used again")
@@ -37,21 +42,9 @@ def arguments():
     return options
 
 
-def with_duckdb(work):
-    """Goes on in an environment of its own where DuckDB cannot be imported: the peer's version is pinned."""
-    try:
-        import duckdb  # noqa: F401
-    except ImportError:
-        python = work / "venv" / "bin" / "python"
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", str(python.parent.parent)], check=True)
-            subprocess.run([str(python), "-m", "pip", "install", "--quiet", DUCKDB], check=True)
-        os.execv(python, [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
-
-
 @dataclass
 class Measured:
-    """What one process took."""
+    """What one process took, with all processes that it started and waited for. The peak is that of the largest."""
 
     wall: float
     user: float
@@ -91,6 +84,7 @@ class Bench:
 
     options: argparse.Namespace
     folder: Path
+    pythons: dict
 
     @property
     def shop(self):
@@ -116,6 +110,19 @@ class Bench:
             measured([self.options.tieout, "sample", self.shop, *options], self.folder / "sample.log")
         shutil.rmtree(self.project, ignore_errors=True)
         measured([self.options.tieout, "init", self.project], self.folder / "init.log")
+        for name in self.options.peers:
+            peers.PEERS[name].prepare(self.places(name))
+
+    def outputs_of(self, name):
+        """Where a peer's marts go."""
+        return self.folder / "peers" / name
+
+    def places(self, name):
+        """What a peer is told: the same files as of the same instant."""
+        first_day_after = (self.options.end.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
+        reference = self.project / "pipelines" / "reference"
+        project = self.folder / f"{name}-project"
+        return peers.Places(self.shop, reference, self.outputs_of(name), project, self.period, str(first_day_after))
 
     def run_tieout(self):
         """One run that finds nothing published and makes, proves, publishes and mails everything."""
@@ -128,25 +135,38 @@ class Bench:
             {"TIEOUT_INPUTS": str(self.shop), "TIEOUT_OUTPUTS": str(outputs)},
         )
 
-    def run_peer(self):
-        """One run of the peer as of the same instant."""
-        outputs = self.folder / "peer"
-        shutil.rmtree(outputs, ignore_errors=True)
-        first_day_after = (self.options.end.replace(day=1) + datetime.timedelta(days=32)).replace(day=1)
-        places = ["--data", self.shop, "--reference", self.project / "pipelines" / "reference", "--out", outputs]
-        command = [sys.executable, HERE / "peer.py", *places, "--period", self.period, "--as-of-day", first_day_after]
-        return measured(command, self.folder / "peer.log")
+    def run_peer(self, name):
+        """One run that finds nothing there."""
+        places = self.places(name)
+        shutil.rmtree(places.out, ignore_errors=True)
+        places.out.mkdir(parents=True)
+        return measured(peers.PEERS[name].command(self.pythons[name], places), self.folder / f"{name}.log")
 
     def rounds(self):
-        """Both in turn, so that whatever else the machine does hits both. The first round warms the caches."""
-        ours, theirs = [], []
+        """All in turn, so that whatever else the machine does hits all. The first round warms the caches."""
+        runs = {name: [] for name in ["tieout", *self.options.peers]}
         for number in range(self.options.rounds + 1):
-            one, other = self.run_tieout(), self.run_peer()
-            print(f"  round {number}: tieout {one.cpu:.2f} CPU s, peer {other.cpu:.2f} CPU s", file=sys.stderr)
+            taken = {name: self.run_tieout() if name == "tieout" else self.run_peer(name) for name in runs}
+            told = ", ".join(f"{name} {one.cpu:.2f}" for name, one in taken.items())
+            print(f"  round {number}: CPU s {told}", file=sys.stderr, flush=True)
             if number > 0:
-                ours.append(one)
-                theirs.append(other)
-        return ours, theirs
+                for name, one in taken.items():
+                    runs[name].append(one)
+        return runs
+
+    def compare(self):
+        """Every peer's marts beside those of `tieout`. Gives whether all are the same.
+
+        In a process of its own: what this one holds in memory would count as the peak of all that it starts later.
+        """
+        same = True
+        for name in self.options.peers:
+            if peers.PEERS[name].writes_marts:
+                print(f"  tieout and {name}", flush=True)
+                command = [self.pythons["compare"], "-B", HERE / "compare.py"]
+                done = subprocess.run([*command, self.folder / "published" / "current.json", self.outputs_of(name)])
+                same = same and done.returncode == 0
+        return same
 
 
 def spread(values):
@@ -159,17 +179,20 @@ def ratio(ours, theirs):
     return statistics.median(one / other for one, other in zip(ours, theirs))
 
 
-def report(ours, theirs):
-    """Prints the table and the ratios."""
+def report(runs):
+    """Prints the table, and what `tieout` took as a multiple of each peer."""
     print(f"  {'':<8} {'wall s':<24} {'CPU s':<24} {'user s':>8} {'sys s':>8} {'peak MB':>9}")
-    for name, runs in (("tieout", ours), ("peer", theirs)):
-        user, system = (statistics.median(getattr(run, part) for run in runs) for part in ("user", "system"))
-        peak = statistics.median(run.peak_mb for run in runs)
-        wall, cpu = spread([run.wall for run in runs]), spread([run.cpu for run in runs])
+    for name, of in runs.items():
+        user, system = (statistics.median(getattr(run, part) for run in of) for part in ("user", "system"))
+        peak = statistics.median(run.peak_mb for run in of)
+        wall, cpu = spread([run.wall for run in of]), spread([run.cpu for run in of])
         print(f"  {name:<8} {wall:<24} {cpu:<24} {user:>8.2f} {system:>8.2f} {peak:>9.0f}")
-    of = {name: ratio([getattr(run, name) for run in ours], [getattr(run, name) for run in theirs])
-          for name in ("wall", "cpu", "peak_mb")}
-    print(f"  tieout / peer: CPU {of['cpu']:.2f}, wall {of['wall']:.2f}, peak memory {of['peak_mb']:.2f}")
+    ours = runs["tieout"]
+    for name, theirs in runs.items():
+        if name != "tieout":
+            of = {part: ratio([getattr(run, part) for run in ours], [getattr(run, part) for run in theirs])
+                  for part in ("wall", "cpu", "peak_mb")}
+            print(f"  tieout / {name:<7} CPU {of['cpu']:.2f}, wall {of['wall']:.2f}, peak memory {of['peak_mb']:.2f}")
 
 
 def main():
@@ -177,23 +200,20 @@ def main():
     options = arguments()
     if not options.tieout.exists():
         sys.exit(f"{options.tieout} is not there: cargo build --release, or --tieout PATH")
-    with_duckdb(options.work)
-    sys.dont_write_bytecode = True
-    import compare
-    import duckdb
-
+    pythons = {name: peers.python_of(peers.PEERS[name].environment, options.work) for name in options.peers}
+    pythons["compare"] = peers.python_of("venv", options.work)
     version = subprocess.run([options.tieout, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    pins = sorted({pin for name in options.peers for pin in peers.ENVIRONMENTS[peers.PEERS[name].environment]})
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{version}, DuckDB {duckdb.__version__}, {os.cpu_count()} processors, load before {load}")
+    print(f"{version}, {', '.join(pins)}, {os.cpu_count()} processors, load before {load}")
     same = True
     for orders in options.orders:
-        bench = Bench(options, options.work / f"{orders}-orders-{options.months}-months-{options.end}")
+        bench = Bench(options, options.work / f"{orders}-orders-{options.months}-months-{options.end}", pythons)
         bench.prepare(orders)
         size = sum(file.stat().st_size for file in bench.shop.rglob("*.parquet")) / 1e6
         print(f"\n{orders} orders, {options.months} months to {options.end}, {size:.0f} MB of Parquet")
-        ours, theirs = bench.rounds()
-        report(ours, theirs)
-        same = compare.compare(bench.folder / "published" / "current.json", bench.folder / "peer") and same
+        report(bench.rounds())
+        same = bench.compare() and same
         if not options.keep:
             shutil.rmtree(bench.folder)
     print("\nall marts are the same" if same else "\nMARTS DIFFER")
