@@ -7,7 +7,7 @@ use crate::checks::{Finding, absent_periods, differing_totals, findings, stale_s
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
 use crate::commands::due::{Due, DueState, due, moment};
-use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
+use crate::commands::fingerprint::{Fingerprint, definitions, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::Invocation;
 use crate::commands::lost::lost_files;
@@ -22,13 +22,14 @@ use crate::commands::tables::{table_session, written};
 use crate::controls::{Comparison, audit};
 use crate::error::{Exit, Failure};
 use crate::mail::Transport;
-use crate::publication::{Delivery, Entry, LastDelivery, Log, Mailed, Recipient};
+use crate::publication::{Delivery, Entry, LastDelivery, Left, Log, Mailed, Recipient};
 use crate::report::render;
 use crate::store::{ChangedInputs, Stores, probe};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
 use crate::warehouse::output::{Output, sha256_hex};
+use crate::warehouse::reuse::{Reuse, StoredParts};
 use crate::warehouse::session::Limits;
 
 /// Runs a pipeline: every period that is due, the oldest first, up to the first that is held, waits or fails.
@@ -97,6 +98,7 @@ impl Started<'_> {
             run_id: publishing.run_id.clone(),
             known: due.findings(),
             allow_lost_files: args.allow_lost_files,
+            force: args.force,
             changed: ChangedInputs::default(),
             inputs: Inputs::default(),
         };
@@ -133,6 +135,8 @@ struct Run<'a> {
     /// Found before anything was read.
     known: Vec<Finding>,
     allow_lost_files: bool,
+    /// Build everything again.
+    force: bool,
     changed: ChangedInputs,
     /// Pinned by the fingerprint.
     inputs: Inputs,
@@ -168,6 +172,7 @@ impl Work for Run<'_> {
             findings: remarks.findings.clone(),
             inputs: serde_json::to_vec_pretty(&inputs_manifest(&self.inputs)).unwrap_or_default(),
             audit: kept(&remarks, &comparisons),
+            left: Left { parts: built.parts.clone() }.text(),
         };
         Ok(Checked { built, remarks, product, _scratch: scratch })
     }
@@ -196,6 +201,8 @@ impl Work for Run<'_> {
 
 impl Run<'_> {
     async fn tables(&self, scratch: &Scratch) -> Result<Built, Failure> {
+        let parts = if self.force { StoredParts::new() } else { Left::by_last_run(self.log).await?.parts };
+        let reuse = Reuse { definitions: definitions(self.project), parts };
         let pipeline = &self.project.pipeline;
         let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
         let output = self.output();
@@ -206,6 +213,7 @@ impl Run<'_> {
             moment: self.moment,
             limits: &limits,
             output: &output,
+            reuse: Some(&reuse),
             progress: &self.invocation.progress,
         };
         Ok(build.run().await?)

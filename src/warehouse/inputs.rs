@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::MetadataFetch;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use serde_json::{Value, json};
 
 use crate::calendar::Period;
 use crate::error;
@@ -66,6 +67,28 @@ pub enum FooterError {
     /// Memory or threads ran out, which says nothing about the file either.
     #[error("`{file}` cannot be read: {said}")]
     RanOut { file: String, said: String },
+}
+
+impl InputFile {
+    /// What tells this file and its content from any other, as it is recorded.
+    #[must_use]
+    pub fn identity(&self, source: &str) -> Value {
+        json!({
+            "source": source,
+            "path": self.meta.location.as_ref(),
+            "bytes": self.meta.size,
+            "e_tag": self.meta.e_tag,
+            "version": self.meta.version,
+            "last_modified": self.meta.last_modified.to_rfc3339(),
+            "rows": self.rows,
+        })
+    }
+
+    /// Whether its store says when the content is another one.
+    #[must_use]
+    pub fn is_identified(&self) -> bool {
+        self.meta.e_tag.is_some() || self.meta.version.is_some()
+    }
 }
 
 impl Inputs {

@@ -15,6 +15,7 @@ mod ndjson;
 mod owed;
 mod recomputed;
 mod rendered;
+mod reused;
 mod seen;
 mod status;
 mod stopped;

@@ -211,7 +211,8 @@ impl Recomputing<'_> {
             run_id: self.publication.head().entry.record.run_id.clone(),
         };
         let (graph, progress) = (&self.project.graph, &self.invocation.progress);
-        let rebuild = Build { pipeline, graph, inputs, moment, limits: &limits, output: &output, progress };
+        let rebuild =
+            Build { pipeline, graph, inputs, moment, limits: &limits, output: &output, reuse: None, progress };
         let built = reading(inputs, changed, async { Ok(rebuild.run().await?) }).await?;
         changed.check()?;
         Ok(Manifest::of_run(pipeline.models.marts.values(), &built.files, &output.root))
