@@ -19,7 +19,7 @@ use crate::commands::record::RunRecord;
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::scratch::Scratch;
 use crate::commands::tables::{table_session, written};
-use crate::controls::{Comparison, audit};
+use crate::controls::{Audit, Audited, Comparison};
 use crate::error::{Exit, Failure};
 use crate::mail::Transport;
 use crate::publication::{Delivery, Entry, LastDelivery, Left, Log, Mailed, Recipient};
@@ -29,7 +29,7 @@ use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
 use crate::warehouse::output::{Output, sha256_hex};
-use crate::warehouse::reuse::{Reuse, StoredParts};
+use crate::warehouse::reuse::Reuse;
 use crate::warehouse::session::Limits;
 
 /// Runs a pipeline: every period that is due, the oldest first, up to the first that is held, waits or fails.
@@ -163,8 +163,11 @@ impl Work for Run<'_> {
         let pipeline = &self.project.pipeline;
         let scratch_parent = pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
         let scratch = Scratch::new(scratch_parent, &self.run_id, &self.invocation.stopping)?;
-        let built = reading(&self.inputs, &self.changed, self.tables(&scratch)).await?;
-        let comparisons = reading(&self.inputs, &self.changed, self.audit(&built)).await?;
+        let left = if self.force { Left::default() } else { Left::by_last_run(self.log).await? };
+        let known = serde_json::from_value(left.audited).unwrap_or_default();
+        let reuse = Reuse { definitions: definitions(self.project), parts: left.parts };
+        let built = reading(&self.inputs, &self.changed, self.tables(&scratch, &reuse)).await?;
+        let (comparisons, audited) = reading(&self.inputs, &self.changed, self.audit(&built, &known)).await?;
         let found = self.check(&built, &comparisons).await?;
         let remarks = Remarks::of(pipeline, &self.inputs, found, &comparisons);
         let product = Product {
@@ -172,7 +175,7 @@ impl Work for Run<'_> {
             findings: remarks.findings.clone(),
             inputs: serde_json::to_vec_pretty(&inputs_manifest(&self.inputs)).unwrap_or_default(),
             audit: kept(&remarks, &comparisons),
-            left: Left { parts: built.parts.clone() }.text(),
+            left: Left { parts: built.parts.clone(), audited: json!(audited) }.text(),
         };
         Ok(Checked { built, remarks, product, _scratch: scratch })
     }
@@ -200,9 +203,7 @@ impl Work for Run<'_> {
 }
 
 impl Run<'_> {
-    async fn tables(&self, scratch: &Scratch) -> Result<Built, Failure> {
-        let parts = if self.force { StoredParts::new() } else { Left::by_last_run(self.log).await?.parts };
-        let reuse = Reuse { definitions: definitions(self.project), parts };
+    async fn tables(&self, scratch: &Scratch, reuse: &Reuse) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
         let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
         let output = self.output();
@@ -213,7 +214,7 @@ impl Run<'_> {
             moment: self.moment,
             limits: &limits,
             output: &output,
-            reuse: Some(&reuse),
+            reuse: Some(reuse),
             progress: &self.invocation.progress,
         };
         Ok(build.run().await?)
@@ -224,9 +225,10 @@ impl Run<'_> {
         Output { store: outputs.store.clone(), root: outputs.root.clone(), run_id: self.run_id.clone() }
     }
 
-    async fn audit(&self, built: &Built) -> Result<Vec<Comparison>, Failure> {
+    async fn audit(&self, built: &Built, known: &Audited) -> Result<(Vec<Comparison>, Audited), Failure> {
         self.invocation.progress.stage("audit", built.files.len());
-        Ok(audit(&self.project.pipeline, &self.inputs, &self.output(), &built.files).await?)
+        let (pipeline, inputs, output) = (&self.project.pipeline, &self.inputs, &self.output());
+        Ok(Audit { pipeline, inputs, output, known }.of(&built.files).await?)
     }
 
     async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {

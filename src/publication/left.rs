@@ -12,6 +12,9 @@ use crate::warehouse::reuse::StoredParts;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Left {
     pub parts: StoredParts,
+    /// What the audit remembers of every file; only it knows how to read that.
+    #[serde(default)]
+    pub audited: serde_json::Value,
 }
 
 impl Left {

@@ -70,6 +70,12 @@ impl Output {
         self.root.parts().chain(Path::from(path).parts()).collect()
     }
 
+    /// Whether a file is this run's own.
+    #[must_use]
+    pub fn wrote(&self, path: &Path) -> bool {
+        path.parts().any(|part| part.as_ref().strip_prefix("run=") == Some(&self.run_id))
+    }
+
     fn path(&self, table: &str, model: &str, intake: Option<Intake>, period: Option<Period>) -> Path {
         let mut path = self.root.clone().join("data").join(table);
         if let Some(period) = period {

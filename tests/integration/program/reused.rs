@@ -3,129 +3,142 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::fixtures::project::Ended;
+use serde_json::Value;
+
+use super::verified::{newest, verify};
+use crate::fixtures::machine::parquet;
+use crate::fixtures::project::{Ended, Project};
 use crate::fixtures::shop::{MONTH, Shop};
 
 const PIPELINE: &str = "shop/pipelines/channel_contribution.yaml";
 const BEFORE: &str = "2026-01";
-
-/// A shop with a publication of these very files: those of a copy are others to the store.
-fn published() -> Shop {
-    let shop = Shop::published();
-    let first = run(&shop);
-    assert_eq!(first.code, 0, "{first:?}");
-    assert!(told(&first, "the same as before").is_empty(), "{first:?}");
-    shop
-}
-
-fn run(shop: &Shop) -> Ended {
-    shop.tieout(&["run", PIPELINE, "--period", MONTH, "--log", "info"])
-}
+const SAME: &str = "the same as before";
+const AGAIN: &str = "computed again";
 
 /// The intakes of which a run says this.
 fn told(ended: &Ended, message: &str) -> Vec<String> {
-    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let said = lines.filter(|line| line["message"] == message);
     said.map(|line| line["intake"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn is_as_if_computed_whole(shop: &Shop) {
-    let verified = shop.tieout(&["verify", PIPELINE, "--recompute"]);
-    assert_eq!(verified.code, 0, "{verified:?}");
-    assert!(verified.stdout.contains("byte for byte the same"), "{verified:?}");
+/// A shop with a publication of these very files: those of a copy are others to the store.
+fn published_shop() -> Shop {
+    let shop = Shop::published();
+    let first = run_shop(&shop);
+    assert_eq!((first.code, told(&first, SAME)), (0, Vec::new()), "{first:?}");
+    shop
 }
 
-/// The files that runs have left for later ones.
-fn parts(shop: &Shop) -> Vec<PathBuf> {
-    let runs = fs::read_dir(shop.path("published/_tieout/runs")).expect("runs").flatten();
-    let folders = runs.filter_map(|run| fs::read_dir(run.path().join("parts")).ok());
-    folders.flatten().flatten().map(|entry| entry.path()).collect()
-}
-
-/// A file of the older month's ledger that the last run has left for later ones.
-fn ledger_file(shop: &Shop) -> String {
-    let entries = fs::read_dir(shop.path("published/_tieout/log")).expect("a log").flatten();
-    let newest = entries.map(|entry| entry.path()).max().expect("an entry");
-    let read = |path: PathBuf| -> serde_json::Value {
-        serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
-    };
-    let run = read(newest)["run_id"].as_str().expect("a run").to_owned();
-    let left = read(shop.path(&format!("published/_tieout/runs/{run}/left.json")));
-    let parts = left["parts"].as_object().expect("parts").values();
-    let mut files = parts.flat_map(|part| part["files"].as_array().expect("files"));
-    let of_ledger = |path: &&str| path.contains("contribution_ledger") && path.contains(BEFORE);
-    files.find_map(|file| file["path"].as_str().filter(of_ledger)).expect("a file of the ledger").to_owned()
-}
-
-/// Takes the campaign of some orders of the newest month away.
-fn change(shop: &Shop, digit: char) {
-    let direct = [("utm_source", "null"), ("utm_medium", "null"), ("utm_campaign", "null")];
-    shop.set("orders", &direct, &format!("order_id like '%0{digit}'"));
+fn run_shop(shop: &Shop) -> Ended {
+    shop.tieout(&["run", PIPELINE, "--period", MONTH, "--log", "info"])
 }
 
 #[test]
 fn a_changed_file_has_its_own_month_computed_again_and_no_other() {
-    let shop = published();
-    change(&shop, '3');
-    let changed = run(&shop);
-    assert_eq!(changed.code, 0, "{changed:?}");
-    assert_eq!(told(&changed, "the same as before"), [BEFORE]);
-    is_as_if_computed_whole(&shop);
+    let shop = published_shop();
+    let direct = [("utm_source", "null"), ("utm_medium", "null"), ("utm_campaign", "null")];
+    shop.set("orders", &direct, "order_id like '%03'");
+    let changed = run_shop(&shop);
+    assert_eq!((changed.code, told(&changed, SAME)), (0, vec![BEFORE.to_owned()]), "{changed:?}");
+    let verified = shop.tieout(&["verify", PIPELINE, "--recompute"]);
+    assert!(verified.code == 0 && verified.stdout.contains("byte for byte the same"), "{verified:?}");
 
-    let again = shop.tieout(&["run", PIPELINE, "--period", MONTH, "--force", "--log", "info"]);
-    assert_eq!(again.code, 0, "{again:?}");
-    assert!(told(&again, "the same as before").is_empty(), "what is forced is computed: {again:?}");
-    is_as_if_computed_whole(&shop);
+    // A report reads what is computed.
+    shop.edit("reports/contribution_finance/subject.txt", "Channel", "The channel");
+    let changed = run_shop(&shop);
+    let both = vec![MONTH.to_owned(), BEFORE.to_owned()];
+    assert_eq!((changed.code, told(&changed, SAME)), (0, both), "{changed:?}");
 }
 
 #[test]
-fn rows_for_an_older_month_have_that_month_computed_again_too() {
-    let shop = published();
+fn rows_for_an_older_month_and_tables_that_are_read_whole_have_that_month_computed_again_too() {
+    let shop = published_shop();
     shop.set("refunds", &[("tax", "tax + 0.01")], "kind = 'return' and currency = 'EUR'");
-    let changed = run(&shop);
-    assert!(told(&changed, "the same as before").is_empty(), "{changed:?}");
+    let changed = run_shop(&shop);
+    assert!(told(&changed, SAME).is_empty(), "{changed:?}");
+
+    shop.edit("pipelines/reference/suspense_reasons.csv", "finance@shop.example", "books@shop.example");
+    let changed = run_shop(&shop);
+    assert!(told(&changed, SAME).is_empty(), "{changed:?}");
 }
 
-#[test]
-fn what_is_read_whole_and_what_is_defined_have_everything_computed_again() {
-    let shop = published();
-    let edits = [
-        ("pipelines/reference/suspense_reasons.csv", "finance@shop.example", "books@shop.example", Vec::new()),
-        ("sql/staging/stg_spend.sql", "select", "select -- the same", Vec::new()),
-        // A report reads what is computed.
-        (
-            "reports/contribution_finance/subject.txt",
-            "Channel",
-            "The channel",
-            vec![MONTH.to_owned(), BEFORE.to_owned()],
-        ),
-    ];
-    for (file, from, to, same) in edits {
-        shop.edit(file, from, to);
-        let ended = run(&shop);
-        assert_eq!((ended.code, told(&ended, "the same as before")), (0, same), "{file}: {ended:?}");
-    }
-    is_as_if_computed_whole(&shop);
+/// A project with two months, published.
+fn published() -> Project {
+    let project = Project::new();
+    project.postings("2026-09", &[(Some("s"), "2026-09-10T10:00:00Z", 500, None)]);
+    assert_eq!(project.run().code, 0);
+    project
+}
+
+fn run(project: &Project, more: &[&str]) -> Ended {
+    project.tieout(&[&["run", "pipelines/postings.yaml", "--period", "2026-10", "--log", "info"], more].concat())
+}
+
+/// The newer month's file with another amount.
+fn change(project: &Project, cents: i128) {
+    project.postings("2026-10", &[(Some("a"), "2026-10-10T10:00:00Z", cents, None)]);
+}
+
+/// Runs, says of which months something was told, and proves that everything is as if computed whole.
+fn run_and_verify(project: &Project, more: &[&str], message: &str) -> Vec<String> {
+    let ended = run(project, more);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let verified = verify(project, &["--recompute"]);
+    assert!(verified.code == 0 && verified.stdout.contains("byte for byte the same"), "{verified:?}");
+    told(&ended, message)
 }
 
 #[test]
 fn what_is_damaged_or_gone_is_computed_again() {
-    let shop = published();
+    let project = published();
     let damages = [|path: &PathBuf| fs::write(path, b"tieout part 1\n"), |path: &PathBuf| fs::remove_file(path)];
-    for (damage, digit) in damages.into_iter().zip(['3', '5']) {
-        for path in parts(&shop) {
-            damage(&path).expect("damages");
-        }
-        change(&shop, digit);
-        let changed = run(&shop);
-        assert_eq!(changed.code, 0, "{changed:?}");
-        assert!(told(&changed, "the same as before").is_empty(), "{changed:?}");
-        assert_eq!(told(&changed, "computed again"), [BEFORE]);
-        is_as_if_computed_whole(&shop);
+    for (damage, cents) in damages.into_iter().zip([2000, 3000]) {
+        damage(&newest(&project, "out", "parts/2026-09.part")).expect("damages");
+        change(&project, cents);
+        assert_eq!(run_and_verify(&project, &[], AGAIN), ["2026-09"]);
     }
-    let ledger = shop.path("published").join(ledger_file(&shop));
+    change(&project, 4000);
+    assert_eq!(run_and_verify(&project, &[], SAME), ["2026-09"]);
+
+    fs::write(newest(&project, "out", "left.json"), b"{}").expect("writes");
+    change(&project, 5000);
+    assert_eq!(run_and_verify(&project, &[], SAME), [""; 0]);
+}
+
+#[test]
+fn a_published_file_that_is_damaged_is_not_used_again() {
+    let project = published();
+    let left: Value =
+        serde_json::from_slice(&fs::read(newest(&project, "out", "left.json")).expect("a file")).expect("JSON");
+    let parts = left["parts"].as_object().expect("parts").values();
+    let files = parts.flat_map(|part| part["files"].as_array().expect("files"));
+    let mut paths = files.map(|file| file["path"].as_str().expect("a path"));
+    let ledger = project.path("out").join(paths.find(|path| path.contains("2026-09")).expect("the older month's"));
     let bytes = fs::read(&ledger).expect("a file");
     fs::write(&ledger, &bytes[..bytes.len() - 1]).expect("writes");
-    change(&shop, '7');
-    assert_eq!(told(&run(&shop), "computed again"), [BEFORE]);
+    change(&project, 2000);
+    let changed = run(&project, &[]);
+    assert_eq!((changed.code, told(&changed, AGAIN)), (0, vec!["2026-09".to_owned()]), "{changed:?}");
+}
+
+#[test]
+fn another_definition_and_force_have_everything_computed_again() {
+    let project = published();
+    change(&project, 2000);
+    assert_eq!(run_and_verify(&project, &["--force"], SAME), [""; 0]);
+    assert_eq!(run_and_verify(&project, &["--force"], AGAIN), [""; 0], "what is forced looks at nothing");
+    project.file(
+        "sql/ledger.sql",
+        b"-- one row per posting, doubled\nselect id, local_day(at) as booked_on, cast(amount * 2 as decimal(18,2)) as amount from postings",
+    );
+    project.pipeline("left: {source: postings, sum: amount}", "left: {source: postings, sum: amount + amount}");
+    assert_eq!(run_and_verify(&project, &[], SAME), [""; 0]);
+}
+
+#[test]
+fn an_older_month_that_changes_leaves_the_newer_one_as_it_is() {
+    let project = published();
+    project.file("in/postings/month=2026-09/part.parquet", &parquet(&[(Some("s"), "2026-09-10T10:00:00Z", 700, None)]));
+    assert_eq!(run_and_verify(&project, &[], SAME), ["2026-10"]);
 }
