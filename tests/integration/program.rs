@@ -21,6 +21,7 @@ mod stopped;
 mod store_faults;
 mod told;
 mod verified;
+mod work;
 
 use std::fs;
 
