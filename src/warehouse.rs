@@ -14,6 +14,7 @@ mod keys;
 mod local_time;
 pub mod lookup;
 pub mod marts;
+pub mod measured;
 pub mod output;
 mod packed;
 pub mod physical;

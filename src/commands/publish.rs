@@ -265,7 +265,9 @@ impl Publishing<'_> {
         self.invocation.progress.stage("commit", 1);
         // From here on a stop signal waits for what the commit entails.
         self.invocation.stopping.finish().await;
-        Ok(self.log.commit(entry).await?)
+        let commit = self.log.commit(entry).await?;
+        self.invocation.progress.step("commit");
+        Ok(commit)
     }
 
     /// What a publication entails: what is derived from it, and its mail.

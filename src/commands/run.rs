@@ -15,7 +15,7 @@ use crate::commands::notices::{Notice, notify};
 use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
 use crate::commands::publish::{Owed, Product, Publishing, Work};
-use crate::commands::record::RunRecord;
+use crate::commands::record::{RunRecord, RunWork};
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::scratch::Scratch;
 use crate::commands::tables::{table_session, written};
@@ -28,6 +28,7 @@ use crate::store::{ChangedInputs, Stores, probe};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{Output, sha256_hex};
 use crate::warehouse::reuse::Reuse;
 use crate::warehouse::session::Limits;
@@ -85,10 +86,12 @@ impl Started<'_> {
             nth => format!("{}-{nth}", invocation.run_id()),
         };
         let (pipeline, moment) = (&project.pipeline, due.moment);
+        invocation.progress.begin();
         let publishing = Publishing { pipeline, log, transport, invocation, moment, run_id, force: args.force };
         if let DueState::Waiting { missing, until } = &due.state {
             return publishing.wait(missing, *until).await;
         }
+        let costs = Costs::default();
         let work = Run {
             project,
             moment,
@@ -101,9 +104,11 @@ impl Started<'_> {
             force: args.force,
             changed: ChangedInputs::default(),
             inputs: Inputs::default(),
+            costs: costs.clone(),
         };
         let ended = Box::pin(publishing.publish(work)).await;
-        if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
+        let work = RunWork::of(invocation.progress.spent(), costs.models());
+        if let Some(record) = RunRecord::of(&ended, moment, invocation.now, work) {
             record.keep(log, &publishing.run_id).await;
         }
         self.tell(&ended, &moment.period.to_string()).await;
@@ -140,6 +145,7 @@ struct Run<'a> {
     changed: ChangedInputs,
     /// Pinned by the fingerprint.
     inputs: Inputs,
+    costs: Costs,
 }
 
 /// What a run has built and found.
@@ -155,7 +161,10 @@ impl Work for Run<'_> {
     type Built = Checked;
 
     async fn fingerprint(&mut self) -> Result<Fingerprint, Failure> {
+        let progress = &self.invocation.progress;
+        progress.stage("pinning", 1);
         self.inputs = pin(&self.project.pipeline, self.stores, self.moment, &self.changed).await?;
+        progress.step("pinning");
         Ok(fingerprint(self.project, &self.inputs, self.moment))
     }
 
@@ -197,6 +206,7 @@ impl Work for Run<'_> {
             let tables = ask(&session, report, &built.bindings).await?;
             let last = mailed.get(name).and_then(|periods| periods.get(&period));
             owed.extend(self.owed(name, report, &said, &tables, last)?);
+            self.invocation.progress.step(name);
         }
         Ok(owed)
     }
@@ -216,6 +226,7 @@ impl Run<'_> {
             output: &output,
             reuse: Some(reuse),
             progress: &self.invocation.progress,
+            costs: &self.costs,
         };
         Ok(build.run().await?)
     }
@@ -226,13 +237,15 @@ impl Run<'_> {
     }
 
     async fn audit(&self, built: &Built, known: &Audited) -> Result<(Vec<Comparison>, Audited), Failure> {
-        self.invocation.progress.stage("audit", built.files.len());
+        self.invocation.progress.stage("audit", 1);
         let (pipeline, inputs, output) = (&self.project.pipeline, &self.inputs, &self.output());
-        Ok(Audit { pipeline, inputs, output, known }.of(&built.files).await?)
+        let audited = Audit { pipeline, inputs, output, known }.of(&built.files).await?;
+        self.invocation.progress.step("audit");
+        Ok(audited)
     }
 
     async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
-        self.invocation.progress.stage("checks", self.project.graph.checks.len());
+        self.invocation.progress.stage("checks", 1);
         let mut found = differing_totals(&self.project.pipeline, comparisons);
         found.extend(self.known.iter().cloned());
         let Self { project, stores, log, inputs, moment, .. } = self;
@@ -241,6 +254,7 @@ impl Run<'_> {
         found.extend(stale_sources(&self.inputs, self.moment.as_of));
         found.extend(undeclared_columns(&self.inputs, &built.extra_columns));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
+        self.invocation.progress.step("checks");
         Ok(found)
     }
 

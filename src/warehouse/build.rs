@@ -35,6 +35,7 @@ use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::kept::{Held, Room};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{self, Output, WrittenFile};
 use crate::warehouse::packed::Part;
 use crate::warehouse::prepared::{self, Prepared};
@@ -69,6 +70,7 @@ pub struct Build<'a> {
     /// What earlier runs have left; none when nothing is to be used again and nothing to be left.
     pub reuse: Option<&'a Reuse>,
     pub progress: &'a Progress,
+    pub costs: &'a Costs,
 }
 
 impl Build<'_> {
@@ -78,7 +80,9 @@ impl Build<'_> {
     /// The first thing that cannot be built, read or written.
     pub async fn run(self) -> Result<Built, BuildError> {
         let runtime = runtime(self.limits)?;
-        let room = Room::new(&runtime, self.limits);
+        let room = Room::new(&runtime, self.limits, self.costs);
+        self.costs.expect(self.pipeline, self.graph);
+        self.progress.input(self.inputs.volume());
         let bindings = bindings(self.pipeline, self.moment)?;
         let mut building = Building {
             build: &self,
@@ -98,14 +102,17 @@ impl Build<'_> {
             counted: Vec::new(),
             extra_columns: BTreeMap::new(),
         };
+        self.progress.stage("reference", 1);
         building.build_reference().await?;
+        self.progress.step_with("reference", self.inputs.read_whole());
         let intakes = self.inputs.intakes();
         self.progress.stage("intakes", intakes.len());
         for intake in intakes {
             if let Err(error) = building.build_intake(intake).await {
                 return Err(building.explained(error).await);
             }
-            self.progress.step(&intake.map_or_else(|| "all".to_owned(), |period| period.to_string()));
+            let name = intake.map_or_else(|| "all".to_owned(), |period| period.to_string());
+            self.progress.step_with(&name, self.inputs.arrived_for(intake));
         }
         building.refuse_shared_keys().await?;
         let periods = building.periods();
@@ -116,6 +123,7 @@ impl Build<'_> {
         }
         self.progress.stage("history", 1);
         let session = building.build_history().await?;
+        self.progress.step("history");
         let Building { files, bindings, extra_columns, parts, collected, .. } = building;
         Ok(Built { files, session, bindings, extra_columns, parts, _collected: collected })
     }
@@ -156,7 +164,7 @@ impl Building<'_> {
                 register_view(&context, model, plan)?;
                 continue;
             }
-            let table = Arc::new(collect(&context, model, &plan).await?);
+            let table = Arc::new(self.collect(&context, model, &plan).await?);
             context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
             self.load_lookups(&context, model, &table).await?;
             self.write_mart(model, &context, Some(None)).await?;
@@ -196,6 +204,17 @@ impl Building<'_> {
         let kept = self.room.keep(context, &model.name, plan).await.map_err(|error| failed(&model.name, error))?;
         context.register_table(model.name.as_str(), Arc::new(kept))?;
         Ok(())
+    }
+
+    /// Computes a model for those that read it in later scopes, too.
+    async fn collect(
+        &self,
+        context: &SessionContext,
+        model: &Model,
+        plan: &LogicalPlan,
+    ) -> Result<MemTable, BuildError> {
+        let collected = self.build.costs.collect(context, &model.name, plan).await;
+        collected.map_err(|error| failed(&model.name, error))
     }
 
     async fn refuse_shared_keys(&self) -> Result<(), BuildError> {
@@ -239,7 +258,7 @@ impl Building<'_> {
             }
             let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
             if self.build.graph.read_later(&model.name, Scope::Period) && !mart {
-                let table = collect(&context, model, &plan).await?;
+                let table = self.collect(&context, model, &plan).await?;
                 self.collected.add(&model.name, &table.schema(), &batches(&table).await)?;
                 context.register_table(model.name.as_str(), Arc::new(table))?;
             } else {
@@ -385,9 +404,10 @@ impl Building<'_> {
         plan: LogicalPlan,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        let Build { pipeline, output, .. } = self.build;
+        let Build { pipeline, output, costs, .. } = self.build;
         let Some(mart) = pipeline.models.mart_of(&model.name) else { return Ok(()) };
-        let writing = Writing { mart, model: &model.name, intake, calendar: &pipeline.calendar, output, context };
+        let (model, calendar) = (&model.name, &pipeline.calendar);
+        let writing = Writing { mart, model, intake, calendar, output, context, costs };
         self.files.extend(writing.write(plan).await?);
         Ok(())
     }
@@ -400,14 +420,6 @@ pub(super) fn failed(model: &str, error: DataFusionError) -> BuildError {
 /// The name under which a session knows the store of a source.
 pub(crate) fn store_url(source: &str) -> Result<ObjectStoreUrl, DataFusionError> {
     ObjectStoreUrl::parse(format!("input://{source}"))
-}
-
-async fn collect(context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<MemTable, BuildError> {
-    let table = execute::collect(context, plan).await.map_err(|error| failed(&model.name, error))?;
-    let rows = batches(&table).await;
-    let (count, bytes) = (rows.iter().map(RecordBatch::num_rows), rows.iter().map(RecordBatch::get_array_memory_size));
-    tracing::debug!(model = model.name, rows = count.sum::<usize>(), bytes = bytes.sum::<usize>(), "kept in memory");
-    Ok(table)
 }
 
 fn register_view(context: &SessionContext, model: &Model, plan: LogicalPlan) -> Result<(), BuildError> {

@@ -22,6 +22,7 @@ mod stopped;
 mod store_faults;
 mod told;
 mod verified;
+mod work;
 
 use std::fs;
 

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
+use arrow::row::{RowConverter, SortField};
 use datafusion::catalog::TableProvider as _;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::col;
 use datafusion::prelude::SessionContext;
 
-use super::{Build, BuildError, Building, collect, register_view};
+use super::{Build, BuildError, Building, register_view};
 use crate::models::Model;
 use crate::pipeline::{Carried, Scope};
 use crate::warehouse::contract::quoted;
@@ -133,7 +135,7 @@ impl Building<'_> {
         }
         let later = graph.read_later(&model.name, Scope::Intake) && !mart;
         if later || self.build.pipeline.models.carried.iter().any(|carried| carried.model == model.name) {
-            let table = collect(context, model, &plan).await?;
+            let table = self.collect(context, model, &plan).await?;
             let rows = batches(&table).await;
             if later {
                 self.collect_of_intake(&model.name, &table.schema(), &rows)?;
@@ -181,10 +183,20 @@ impl Building<'_> {
             let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
             let schema = nullable(open.schema().as_arrow());
             let rows = compact(&schema, &open.collect().await?)?;
-            self.wait(model, rows)?;
+            self.wait(model, sorted(&rows)?)?;
         }
         Ok(())
     }
+}
+
+/// The same rows in an order of their own: parts of a query end in any.
+fn sorted(rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
+    let fields = rows.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone()));
+    let encoded = RowConverter::new(fields.collect())?.convert_columns(rows.columns())?;
+    let mut order: Vec<_> = encoded.iter().zip(0_u32..).collect();
+    order.sort_unstable();
+    let order: UInt32Array = order.into_iter().map(|(_, position)| position).collect();
+    Ok(take_record_batch(rows, &order)?)
 }
 
 fn name_of(intake: Intake) -> String {
