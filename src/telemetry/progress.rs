@@ -167,12 +167,13 @@ fn moving_line(state: &Arc<Mutex<State>>) -> ProgressBar {
     let left = move |_: &ProgressState, line: &mut dyn std::fmt::Write| {
         if let Some(left) = state.lock().unwrap_or_else(PoisonError::into_inner).left() {
             // A line that cannot be written to is not shown.
-            let _ = write!(line, "about {} left, ", HumanDuration(left));
+            let _ = write!(line, ", about {:#} left", HumanDuration(left));
         }
     };
-    let style = ProgressStyle::with_template("{spinner} {msg} [{wide_bar}] {left}{elapsed}");
+    // What does not fit on the line is cut off: a longer one would move the terminal at every turn.
+    let style = ProgressStyle::with_template("{spinner} [{bar:16}] {elapsed}{left}  {wide_msg}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ").with_key("left", left);
-    let line = ProgressBar::new(0).with_style(style);
+    let line = ProgressBar::new(1).with_style(style);
     line.enable_steady_tick(Duration::from_millis(120));
     line
 }

@@ -36,7 +36,7 @@ pub struct ModelCost {
     pub built: u64,
     /// Rows that came out.
     pub rows: u64,
-    /// Wall time of computing, keeping and writing it.
+    /// Wall time of computing, keeping and writing it. That of planning its SQL is in none of the models.
     pub seconds: Seconds,
     /// Bytes that one build kept in memory, at most.
     pub memory_bytes: u64,
