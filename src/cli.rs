@@ -74,7 +74,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub period: PeriodArgs,
 
-    /// Build and publish although the same inputs and pipeline were published before.
+    /// Compute everything and publish, although the same inputs and pipeline were published before.
     #[arg(long)]
     pub force: bool,
 

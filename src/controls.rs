@@ -4,13 +4,15 @@
 //! on one side shows as a difference.
 
 mod audit;
+mod audited;
 mod expression;
 mod page;
 mod reader;
 mod recount;
 mod total;
 
-pub use audit::{AuditError, audit};
+pub use audit::{Audit, AuditError};
+pub use audited::Audited;
 pub use expression::{Sum, SumError};
 pub use reader::{ControlError, batches_of, rows_of};
 pub use recount::{Difference, Recount};

@@ -16,9 +16,11 @@ pub mod spec;
 mod validate;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::calendar::{Calendar, Period};
@@ -242,7 +244,8 @@ pub struct Models {
 }
 
 /// How often a model is built, and what it sees of the tables it reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Once, from sources that are read whole, before anything else.
     Reference,
@@ -252,6 +255,17 @@ pub enum Scope {
     Period,
     /// Once, seeing all rows of all intakes and periods.
     History,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reference => "reference",
+            Self::Intake => "intake",
+            Self::Period => "period",
+            Self::History => "history",
+        })
+    }
 }
 
 /// `name(key..., date)` in SQL: the value of the version in force for that key on that date, or null.

@@ -4,6 +4,7 @@
 //! <root>/_tieout/format.json               which layout this is; created once
 //! <root>/_tieout/log/<%020d>.json          the log: created only, contiguous from 1, each entry naming its predecessor's hash
 //! <root>/_tieout/manifest/<sha256>.json    the files of one table and period, named by their own hash
+//! <root>/_tieout/runs/<run>/               what a run has read, found and left for the next, and its messages
 //! <root>/data/<table>/period=…/run=…/      the files
 //! <root>/current.json current.sql latest/  derived from the newest entry, for other programs; rebuilt at will
 //! ```
@@ -17,6 +18,7 @@ pub mod entry;
 mod error;
 pub mod gc;
 pub mod lease;
+mod left;
 pub mod log;
 pub mod manifest;
 pub mod read;
@@ -29,6 +31,7 @@ pub use entry::{
 };
 pub use error::PublicationError;
 pub use lease::{Holder, Lease, Leases, Release};
+pub use left::Left;
 pub use log::{Commit, Head, Log};
 pub use manifest::{Manifest, ManifestColumn, ManifestFile};
 pub use read::{Publication, PublishedFile};

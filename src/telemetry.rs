@@ -1,10 +1,16 @@
 //! What a run says while it works: readable lines on a terminal, JSON lines for a log collector. Always on stderr.
 
+mod memory;
+mod progress;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub use memory::peak_memory;
+pub use progress::{InputDone, Progress, Spent, StageTime, Volume};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -56,48 +62,4 @@ pub fn start(format: LogFormat, filter: &str) {
         registry.with(lines.without_time().with_ansi(std::io::stderr().is_terminal())).try_init()
     };
     drop(started);
-}
-
-/// What is being done, on a terminal as one moving line, otherwise as log lines.
-#[derive(Clone, Debug)]
-pub struct Progress(indicatif::ProgressBar);
-
-impl Progress {
-    /// Shown on a terminal only.
-    #[must_use]
-    pub fn new() -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self(indicatif::ProgressBar::hidden());
-        }
-        let bar = indicatif::ProgressBar::new(0);
-        let style = indicatif::ProgressStyle::with_template("{spinner} {msg} [{wide_bar}] {pos}/{len} {elapsed}");
-        bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()).progress_chars("=> "));
-        bar.enable_steady_tick(std::time::Duration::from_millis(120));
-        Self(bar)
-    }
-
-    /// A stage with a known number of steps begins.
-    pub fn stage(&self, name: &str, steps: usize) {
-        tracing::info!(stage = name, steps, "stage");
-        self.0.set_message(name.to_owned());
-        self.0.set_length(u64::try_from(steps).unwrap_or(u64::MAX));
-        self.0.set_position(0);
-    }
-
-    /// One step of the stage is done.
-    pub fn step(&self, what: &str) {
-        tracing::debug!(step = what, "step");
-        self.0.inc(1);
-    }
-
-    /// Nothing more is shown.
-    pub fn done(&self) {
-        self.0.finish_and_clear();
-    }
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
-    }
 }

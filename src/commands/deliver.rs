@@ -86,6 +86,7 @@ pub async fn send(
     }
     let way = Way { transport, ledger, policy: Policy::new(&pipeline.delivery) };
     let report = mail::deliver(outbox, way, || invocation.stopping.asked()).await?;
+    report.delivered.iter().for_each(|mail| invocation.progress.step(&mail.delivery_id));
     if let Some(failure) = &report.failure {
         tracing::error!(error = %crate::error::chain(failure), "no mail could be sent");
     }

@@ -9,11 +9,12 @@ mod relay;
 
 use std::fmt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cli::DoctorArgs;
+use crate::clock::Stopwatch;
 use crate::commands::invocation::Invocation;
 use crate::error::{Exit, Failure};
 use crate::pipeline::Pipeline;
@@ -85,7 +86,7 @@ pub enum Verdict {
 /// # Errors
 /// Problems of the pipeline file or its storage options. What a probe finds is no error, it is in the [`Diagnosis`].
 pub async fn doctor(args: &DoctorArgs, invocation: &Invocation, root: &Path) -> Result<Diagnosis, Failure> {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let pipeline = Pipeline::load(&args.pipeline, &invocation.environment)?;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?.with_patience(PATIENCE);
     let clock = || {

@@ -74,18 +74,7 @@ pub fn fits(record: &Record) -> bool {
 #[must_use]
 pub fn inputs_manifest(inputs: &Inputs) -> Value {
     let files = inputs.sources.iter().flat_map(|(source, input)| input.files.iter().map(move |file| (source, file)));
-    let files = files.map(|(source, file)| {
-        json!({
-            "source": source,
-            "path": file.meta.location.as_ref(),
-            "bytes": file.meta.size,
-            "e_tag": file.meta.e_tag,
-            "version": file.meta.version,
-            "last_modified": file.meta.last_modified.to_rfc3339(),
-            "rows": file.rows,
-        })
-    });
-    Value::Array(files.collect())
+    Value::Array(files.map(|(source, file)| file.identity(source)).collect())
 }
 
 /// The digest of the pipeline file, as far as it can change a figure or a word.
@@ -107,6 +96,21 @@ pub fn config_of(pipeline: &Pipeline) -> String {
         source.retain(|key, _| key != "complete");
     }
     sha256_hex(config.to_string().as_bytes())
+}
+
+/// The digest of everything that decides what is computed of the same inputs with the same parameters.
+#[must_use]
+pub fn definitions(project: &Project) -> String {
+    const DECIDE: [&str; 5] = ["calendar", "currency", "params", "sources", "models"];
+    let config = DECIDE.map(|key| (key, project.pipeline.canonical.get(key)));
+    let models = project.graph.models.iter().map(|model| (&model.name, &model.query.text));
+    let all = json!({
+        "program": crate::VERSION,
+        "semantic_version": SEMANTIC_VERSION,
+        "config": BTreeMap::from(config),
+        "models": models.collect::<BTreeMap<_, _>>(),
+    });
+    sha256_hex(all.to_string().as_bytes())
 }
 
 /// The digests of every text of every report, by `report/file`.

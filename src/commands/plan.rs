@@ -99,7 +99,7 @@ fn of_files(project: &Project, moment: Moment) -> Plan {
     let pipeline = &project.pipeline;
     let models = project.graph.models.iter().map(|model| PlannedModel {
         model: model.name.clone(),
-        scope: format!("{:?}", model.scope).to_lowercase(),
+        scope: model.scope.to_string(),
         kept: model.kept,
     });
     let mails = pipeline.reports.values().map(|report| PlannedMail {

@@ -64,6 +64,8 @@ pub struct Product {
     pub inputs: Vec<u8>,
     /// What was found, as it is stored with the run.
     pub audit: Vec<u8>,
+    /// What later runs may use again, as it is stored with the run.
+    pub left: Vec<u8>,
 }
 
 /// A report that is owed, and its messages by their paths.
@@ -225,6 +227,7 @@ impl Publishing<'_> {
             template_sha256: fingerprint.templates.clone(),
             inputs_sha256: fingerprint.inputs.clone(),
             audit_sha256: Some(sha256_hex(&product.audit)),
+            left_sha256: Some(&product.left).filter(|left| !left.is_empty()).map(|left| sha256_hex(left)),
             deliveries: Vec::new(),
             owed_since: 0,
             by: None,
@@ -246,7 +249,8 @@ impl Publishing<'_> {
     /// Stores what was read and found, and the messages: what the entry names by its hash.
     async fn put_records(&self, product: &Product, owed: &[Owed]) -> Result<(), Failure> {
         let outputs = self.log.outputs();
-        for (name, bytes) in [("inputs", &product.inputs), ("audit", &product.audit)] {
+        let records = [("inputs", &product.inputs), ("audit", &product.audit), ("left", &product.left)];
+        for (name, bytes) in records.into_iter().filter(|(name, bytes)| *name != "left" || !bytes.is_empty()) {
             let path = outputs.path(&format!("_tieout/runs/{}/{name}.json", self.run_id))?;
             put_unique(outputs, &path, Bytes::from(bytes.clone())).await?;
         }
@@ -261,7 +265,9 @@ impl Publishing<'_> {
         self.invocation.progress.stage("commit", 1);
         // From here on a stop signal waits for what the commit entails.
         self.invocation.stopping.finish().await;
-        Ok(self.log.commit(entry).await?)
+        let commit = self.log.commit(entry).await?;
+        self.invocation.progress.step("commit");
+        Ok(commit)
     }
 
     /// What a publication entails: what is derived from it, and its mail.

@@ -7,7 +7,7 @@ use crate::checks::{Finding, absent_periods, differing_totals, findings, stale_s
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
 use crate::commands::due::{Due, DueState, due, moment};
-use crate::commands::fingerprint::{Fingerprint, fingerprint, inputs_manifest};
+use crate::commands::fingerprint::{Fingerprint, definitions, fingerprint, inputs_manifest};
 use crate::commands::inputs::pin;
 use crate::commands::invocation::Invocation;
 use crate::commands::lost::lost_files;
@@ -15,20 +15,22 @@ use crate::commands::notices::{Notice, notify};
 use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
 use crate::commands::publish::{Owed, Product, Publishing, Work};
-use crate::commands::record::RunRecord;
+use crate::commands::record::{RunRecord, RunWork};
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::scratch::Scratch;
 use crate::commands::tables::{table_session, written};
-use crate::controls::{Comparison, audit};
+use crate::controls::{Audit, Audited, Comparison};
 use crate::error::{Exit, Failure};
 use crate::mail::Transport;
-use crate::publication::{Delivery, Entry, LastDelivery, Log, Mailed, Recipient};
+use crate::publication::{Delivery, Entry, LastDelivery, Left, Log, Mailed, Recipient};
 use crate::report::render;
 use crate::store::{ChangedInputs, Stores, probe};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{Output, sha256_hex};
+use crate::warehouse::reuse::Reuse;
 use crate::warehouse::session::Limits;
 
 /// Runs a pipeline: every period that is due, the oldest first, up to the first that is held, waits or fails.
@@ -84,10 +86,12 @@ impl Started<'_> {
             nth => format!("{}-{nth}", invocation.run_id()),
         };
         let (pipeline, moment) = (&project.pipeline, due.moment);
+        invocation.progress.begin();
         let publishing = Publishing { pipeline, log, transport, invocation, moment, run_id, force: args.force };
         if let DueState::Waiting { missing, until } = &due.state {
             return publishing.wait(missing, *until).await;
         }
+        let costs = Costs::default();
         let work = Run {
             project,
             moment,
@@ -97,11 +101,14 @@ impl Started<'_> {
             run_id: publishing.run_id.clone(),
             known: due.findings(),
             allow_lost_files: args.allow_lost_files,
+            force: args.force,
             changed: ChangedInputs::default(),
             inputs: Inputs::default(),
+            costs: costs.clone(),
         };
         let ended = Box::pin(publishing.publish(work)).await;
-        if let Some(record) = RunRecord::of(&ended, moment, invocation.now) {
+        let work = RunWork::of(invocation.progress.spent(), costs.models());
+        if let Some(record) = RunRecord::of(&ended, moment, invocation.now, work) {
             record.keep(log, &publishing.run_id).await;
         }
         self.tell(&ended, &moment.period.to_string()).await;
@@ -133,9 +140,12 @@ struct Run<'a> {
     /// Found before anything was read.
     known: Vec<Finding>,
     allow_lost_files: bool,
+    /// Build everything again.
+    force: bool,
     changed: ChangedInputs,
     /// Pinned by the fingerprint.
     inputs: Inputs,
+    costs: Costs,
 }
 
 /// What a run has built and found.
@@ -151,7 +161,10 @@ impl Work for Run<'_> {
     type Built = Checked;
 
     async fn fingerprint(&mut self) -> Result<Fingerprint, Failure> {
+        let progress = &self.invocation.progress;
+        progress.stage("pinning", 1);
         self.inputs = pin(&self.project.pipeline, self.stores, self.moment, &self.changed).await?;
+        progress.step("pinning");
         Ok(fingerprint(self.project, &self.inputs, self.moment))
     }
 
@@ -159,8 +172,11 @@ impl Work for Run<'_> {
         let pipeline = &self.project.pipeline;
         let scratch_parent = pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
         let scratch = Scratch::new(scratch_parent, &self.run_id, &self.invocation.stopping)?;
-        let built = reading(&self.inputs, &self.changed, self.tables(&scratch)).await?;
-        let comparisons = reading(&self.inputs, &self.changed, self.audit(&built)).await?;
+        let left = if self.force { Left::default() } else { Left::by_last_run(self.log).await? };
+        let known = serde_json::from_value(left.audited).unwrap_or_default();
+        let reuse = Reuse { definitions: definitions(self.project), parts: left.parts };
+        let built = reading(&self.inputs, &self.changed, self.tables(&scratch, &reuse)).await?;
+        let (comparisons, audited) = reading(&self.inputs, &self.changed, self.audit(&built, &known)).await?;
         let found = self.check(&built, &comparisons).await?;
         let remarks = Remarks::of(pipeline, &self.inputs, found, &comparisons);
         let product = Product {
@@ -168,6 +184,7 @@ impl Work for Run<'_> {
             findings: remarks.findings.clone(),
             inputs: serde_json::to_vec_pretty(&inputs_manifest(&self.inputs)).unwrap_or_default(),
             audit: kept(&remarks, &comparisons),
+            left: Left { parts: built.parts.clone(), audited: json!(audited) }.text(),
         };
         Ok(Checked { built, remarks, product, _scratch: scratch })
     }
@@ -189,13 +206,14 @@ impl Work for Run<'_> {
             let tables = ask(&session, report, &built.bindings).await?;
             let last = mailed.get(name).and_then(|periods| periods.get(&period));
             owed.extend(self.owed(name, report, &said, &tables, last)?);
+            self.invocation.progress.step(name);
         }
         Ok(owed)
     }
 }
 
 impl Run<'_> {
-    async fn tables(&self, scratch: &Scratch) -> Result<Built, Failure> {
+    async fn tables(&self, scratch: &Scratch, reuse: &Reuse) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
         let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
         let output = self.output();
@@ -206,7 +224,9 @@ impl Run<'_> {
             moment: self.moment,
             limits: &limits,
             output: &output,
+            reuse: Some(reuse),
             progress: &self.invocation.progress,
+            costs: &self.costs,
         };
         Ok(build.run().await?)
     }
@@ -216,13 +236,16 @@ impl Run<'_> {
         Output { store: outputs.store.clone(), root: outputs.root.clone(), run_id: self.run_id.clone() }
     }
 
-    async fn audit(&self, built: &Built) -> Result<Vec<Comparison>, Failure> {
-        self.invocation.progress.stage("audit", built.files.len());
-        Ok(audit(&self.project.pipeline, &self.inputs, &self.output(), &built.files).await?)
+    async fn audit(&self, built: &Built, known: &Audited) -> Result<(Vec<Comparison>, Audited), Failure> {
+        self.invocation.progress.stage("audit", 1);
+        let (pipeline, inputs, output) = (&self.project.pipeline, &self.inputs, &self.output());
+        let audited = Audit { pipeline, inputs, output, known }.of(&built.files).await?;
+        self.invocation.progress.step("audit");
+        Ok(audited)
     }
 
     async fn check(&self, built: &Built, comparisons: &[Comparison]) -> Result<Vec<Finding>, Failure> {
-        self.invocation.progress.stage("checks", self.project.graph.checks.len());
+        self.invocation.progress.stage("checks", 1);
         let mut found = differing_totals(&self.project.pipeline, comparisons);
         found.extend(self.known.iter().cloned());
         let Self { project, stores, log, inputs, moment, .. } = self;
@@ -231,6 +254,7 @@ impl Run<'_> {
         found.extend(stale_sources(&self.inputs, self.moment.as_of));
         found.extend(undeclared_columns(&self.inputs, &built.extra_columns));
         found.extend(findings(&built.session, &self.project.pipeline, &self.project.graph, &built.bindings).await?);
+        self.invocation.progress.step("checks");
         Ok(found)
     }
 

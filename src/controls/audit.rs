@@ -1,12 +1,13 @@
 //! The audit of a run before anything is committed: every written file is read back and compared with what was meant,
 //! and every control total is computed from the bytes on both sides.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
 
+use crate::controls::audited::{Audited, FileTotals};
 use crate::controls::expression::{Sum, SumError};
 use crate::controls::page::Page;
 use crate::controls::reader::{ControlError, batches_of};
@@ -15,7 +16,7 @@ use crate::controls::{Comparison, compare};
 use crate::error::{Exit, Failure, says_ran_out};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::store::{Call, Kind};
-use crate::warehouse::inputs::{Inputs, SourceInput};
+use crate::warehouse::inputs::{InputFile, Inputs, SourceInput};
 use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::text;
 
@@ -71,74 +72,147 @@ impl Adding<'_> {
     }
 }
 
-/// Reads back every file and compares every control total.
-///
-/// # Errors
-/// When a file cannot be read back as it was written, or a total cannot be computed.
-pub async fn audit(
-    pipeline: &Pipeline,
-    inputs: &Inputs,
-    output: &Output,
-    files: &[WrittenFile],
-) -> Result<Vec<Comparison>, AuditError> {
-    let sides = pipeline.control_totals.iter().flat_map(|control| [&control.left, &control.right]);
-    let mut adding = Vec::new();
-    for side in sides {
-        adding.push(Adding::new(side)?);
-    }
-    for file in files {
-        let of_table = |side: &Side| side.of == Relation::Table(file.table.clone());
-        audit_table(output, file, adding.iter_mut().filter(|adding| of_table(adding.side)).collect()).await?;
-    }
-    for (name, input) in &inputs.sources {
-        let of_source = |side: &Side| side.of == Relation::Source(name.clone());
-        let wanted: Vec<_> = adding.iter_mut().filter(|adding| of_source(adding.side)).collect();
-        if !wanted.is_empty() {
-            add_source(input, wanted).await?;
-        }
-    }
-    let mut totals = adding.into_iter().map(|adding| adding.totals);
-    let mut comparisons = Vec::new();
-    for control in &pipeline.control_totals {
-        let (left, right) = (totals.next().unwrap_or_default(), totals.next().unwrap_or_default());
-        comparisons.extend(compare(control, &left, &right));
-    }
-    Ok(comparisons)
+/// What is audited, and what is known of it.
+pub struct Audit<'a> {
+    pub pipeline: &'a Pipeline,
+    pub inputs: &'a Inputs,
+    pub output: &'a Output,
+    /// What earlier runs have added up. Used for files of the outputs that this run has not written, and only looked at byte
+    /// by byte, and for inputs whose store says that they are the same.
+    pub known: &'a Audited,
 }
 
-async fn audit_table(output: &Output, file: &WrittenFile, adding: Vec<&mut Adding<'_>>) -> Result<(), AuditError> {
-    let name = file.path.to_string();
-    let read = |source| AuditError::Read { file: name.clone(), source };
-    let bytes = output.store.get(&file.path).await.map_err(read)?.bytes().await.map_err(read)?;
-    if sha256_hex(&bytes) != file.sha256 {
-        return Err(AuditError::Changed { file: name });
-    }
-    let found = add_bytes(&name, bytes, adding)?;
-    if found != file.rows {
-        return Err(AuditError::Rows { file: name, found, written: file.rows });
-    }
-    Ok(())
-}
-
-async fn add_source(input: &SourceInput, mut adding: Vec<&mut Adding<'_>>) -> Result<(), AuditError> {
-    for file in &input.files {
-        let name = input.shown(file);
-        let read = |source| AuditError::Read { file: name.clone(), source };
-        let bytes = input.store.get(&file.meta.location).await.map_err(read)?.bytes().await.map_err(read)?;
-        if input.source.format == Format::Parquet {
-            add_bytes(&name, bytes, adding.iter_mut().map(|adding| &mut **adding).collect())?;
-            continue;
+impl Audit<'_> {
+    /// Reads back every file that this run has written, compares every control total, and gives what every file came to.
+    ///
+    /// # Errors
+    /// When a file cannot be read back as it was written, or a total cannot be computed.
+    pub async fn of(&self, files: &[WrittenFile]) -> Result<(Vec<Comparison>, Audited), AuditError> {
+        let mut adding = BTreeMap::new();
+        for (control, left, right) in
+            self.pipeline.control_totals.iter().map(|control| (control, &control.left, &control.right))
+        {
+            adding.insert(format!("{}.left", control.name), Adding::new(left)?);
+            adding.insert(format!("{}.right", control.name), Adding::new(right)?);
         }
-        let undecodable = |error: text::TextError| AuditError::Control {
-            file: name.clone(),
-            source: ControlError::Decode(error.to_string()),
+        let mut audited = Audited::new(definitions(self.pipeline));
+        for file in files {
+            self.add_table(file, &mut adding, &mut audited).await?;
+        }
+        for (name, input) in &self.inputs.sources {
+            self.add_source(name, input, &mut adding, &mut audited).await?;
+        }
+        let mut total = |name: String| adding.remove(&name).map(|adding| adding.totals).unwrap_or_default();
+        let mut comparisons = Vec::new();
+        for control in &self.pipeline.control_totals {
+            let (left, right) = (total(format!("{}.left", control.name)), total(format!("{}.right", control.name)));
+            comparisons.extend(compare(control, &left, &right));
+        }
+        Ok((comparisons, audited))
+    }
+
+    async fn add_table(
+        &self,
+        file: &WrittenFile,
+        adding: &mut BTreeMap<String, Adding<'_>>,
+        audited: &mut Audited,
+    ) -> Result<(), AuditError> {
+        let name = file.path.to_string();
+        // Files of two tables may have the same bytes, and other sums are made of them.
+        let content = format!("{}/{}", file.table, file.sha256);
+        let known = self.known.of(&audited.definitions, &content).filter(|_| !self.output.wrote(&file.path));
+        let totals = if let Some(known) = known {
+            known.clone()
+        } else {
+            let read = |source| AuditError::Read { file: name.clone(), source };
+            let bytes = self.output.store.get(&file.path).await.map_err(read)?.bytes().await.map_err(read)?;
+            if sha256_hex(&bytes) != file.sha256 {
+                return Err(AuditError::Changed { file: name });
+            }
+            let mut fresh = fresh(adding, &Relation::Table(file.table.clone()));
+            let rows = add_bytes(&name, bytes, fresh.values_mut().collect())?;
+            finished(rows, fresh)
         };
-        let rows = text::read(&input.source, &name, &file.partitions, &bytes).map_err(undecodable)?;
-        for batch in rows.kept.iter().chain(&rows.rejected) {
-            add_batch(&name, batch, &mut adding)?;
+        if totals.rows != file.rows {
+            return Err(AuditError::Rows { file: name, found: totals.rows, written: file.rows });
+        }
+        put(&name, &totals, adding)?;
+        audited.files.insert(content, totals);
+        Ok(())
+    }
+
+    async fn add_source(
+        &self,
+        source: &str,
+        input: &SourceInput,
+        adding: &mut BTreeMap<String, Adding<'_>>,
+        audited: &mut Audited,
+    ) -> Result<(), AuditError> {
+        let of = Relation::Source(source.to_owned());
+        if !adding.values().any(|adding| adding.side.of == of) {
+            return Ok(());
+        }
+        for file in &input.files {
+            let content = sha256_hex(file.identity(source).to_string().as_bytes());
+            let known = self.known.of(&audited.definitions, &content).filter(|_| file.is_identified());
+            let totals = if let Some(known) = known {
+                known.clone()
+            } else {
+                let mut fresh = fresh(adding, &of);
+                let rows = add_input(input, file, &mut fresh.values_mut().collect::<Vec<_>>()).await?;
+                finished(rows, fresh)
+            };
+            put(&input.shown(file), &totals, adding)?;
+            audited.files.insert(content, totals);
+        }
+        Ok(())
+    }
+}
+
+/// The sides of one relation, with nothing added yet.
+fn fresh<'a>(adding: &BTreeMap<String, Adding<'a>>, of: &Relation) -> BTreeMap<String, Adding<'a>> {
+    let wanted = adding.iter().filter(|(_, adding)| adding.side.of == *of);
+    let empty = |adding: &Adding<'a>| Adding { side: adding.side, sum: adding.sum.clone(), totals: Totals::default() };
+    wanted.map(|(name, adding)| (name.clone(), empty(adding))).collect()
+}
+
+fn finished(rows: u64, fresh: BTreeMap<String, Adding<'_>>) -> FileTotals {
+    FileTotals { rows, sides: fresh.into_iter().map(|(name, adding)| (name, adding.totals)).collect() }
+}
+
+fn put(file: &str, totals: &FileTotals, adding: &mut BTreeMap<String, Adding<'_>>) -> Result<(), AuditError> {
+    for (name, totals) in &totals.sides {
+        if let Some(adding) = adding.get_mut(name) {
+            let merged = adding.totals.merge(totals);
+            merged.map_err(|source| AuditError::Control { file: file.to_owned(), source })?;
         }
     }
     Ok(())
+}
+
+/// A digest of everything that is added up, and of the program that adds.
+fn definitions(pipeline: &Pipeline) -> String {
+    let canonical = |key: &str| pipeline.canonical.get(key).map(ToString::to_string).unwrap_or_default();
+    let all = [crate::VERSION.to_owned(), canonical("control_totals"), canonical("sources"), canonical("models")];
+    sha256_hex(all.join("\0").as_bytes())
+}
+
+async fn add_input(input: &SourceInput, file: &InputFile, adding: &mut [&mut Adding<'_>]) -> Result<u64, AuditError> {
+    let name = input.shown(file);
+    let read = |source| AuditError::Read { file: name.clone(), source };
+    let bytes = input.store.get(&file.meta.location).await.map_err(read)?.bytes().await.map_err(read)?;
+    if input.source.format == Format::Parquet {
+        return add_bytes(&name, bytes, adding.iter_mut().map(|adding| &mut **adding).collect());
+    }
+    let undecodable = |error: text::TextError| AuditError::Control {
+        file: name.clone(),
+        source: ControlError::Decode(error.to_string()),
+    };
+    let rows = text::read(&input.source, &name, &file.partitions, &bytes).map_err(undecodable)?;
+    for batch in rows.kept.iter().chain(&rows.rejected) {
+        add_batch(&name, batch, adding)?;
+    }
+    Ok(rows.rows)
 }
 
 /// Adds a Parquet file to every total that wants it, and counts its rows.

@@ -115,13 +115,26 @@ impl<'de> serde::Deserialize<'de> for Amount {
 }
 
 /// Totals by group.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Vec<(Vec<String>, Amount, u64)>", into = "Vec<(Vec<String>, Amount, u64)>")]
 pub struct Totals {
     by_group: BTreeMap<Vec<String>, Total>,
 }
 
+impl From<Vec<(Vec<String>, Amount, u64)>> for Totals {
+    fn from(groups: Vec<(Vec<String>, Amount, u64)>) -> Self {
+        Self { by_group: groups.into_iter().map(|(group, amount, rows)| (group, Total { amount, rows })).collect() }
+    }
+}
+
+impl From<Totals> for Vec<(Vec<String>, Amount, u64)> {
+    fn from(totals: Totals) -> Self {
+        totals.by_group.into_iter().map(|(group, total)| (group, total.amount, total.rows)).collect()
+    }
+}
+
 /// What the rows of a group come to, and how many they are.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Total {
     amount: Amount,
     rows: u64,
@@ -165,6 +178,14 @@ impl Totals {
             self.put(name, Amount::new(unscaled, values.scale), rows)?;
         }
         Ok(())
+    }
+
+    /// Adds other totals.
+    ///
+    /// # Errors
+    /// When a total leaves 128 bits.
+    pub fn merge(&mut self, other: &Self) -> Result<(), ControlError> {
+        other.by_group.iter().try_for_each(|(group, total)| self.put(group, total.amount, total.rows))
     }
 
     fn put(&mut self, group: &[String], amount: Amount, rows: u64) -> Result<(), ControlError> {

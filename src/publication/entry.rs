@@ -73,6 +73,9 @@ pub struct Record {
     pub inputs_sha256: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_sha256: Option<String>,
+    /// Of what later runs may use again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_sha256: Option<String>,
     #[serde(default)]
     pub deliveries: Vec<Delivery>,
     /// Entries before this one had no mail left open when this entry was made.

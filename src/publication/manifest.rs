@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WHOLE;
 use crate::pipeline::Mart;
-use crate::warehouse::output::{WrittenFile, sha256_hex};
+use crate::warehouse::output::{WrittenFile, below, sha256_hex};
 use crate::warehouse::schema::{arrow_type, written};
 
 /// The files of one table and period.
@@ -60,7 +60,8 @@ impl Manifest {
         }
         let columns: Vec<_> = mart.columns.iter().map(ManifestColumn::of).collect();
         let manifest = |(period, mut files): (String, Vec<ManifestFile>)| {
-            files.sort_by(|left, right| left.path.cmp(&right.path));
+            // By their own names first: a part that an earlier run has written stands where this run's would.
+            files.sort_by(|left, right| left.name().cmp(right.name()).then_with(|| left.path.cmp(&right.path)));
             Self { table: mart.name.clone(), period, columns: columns.clone(), files }
         };
         periods.into_iter().map(manifest).collect()
@@ -91,10 +92,12 @@ impl Manifest {
 
 impl ManifestFile {
     fn of(file: &WrittenFile, root: &object_store::path::Path) -> Self {
-        let below: Option<Vec<_>> =
-            file.path.prefix_match(root).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect());
-        let path = below.map_or_else(|| file.path.to_string(), |parts| parts.join("/"));
+        let path = below(root, &file.path);
         Self { path, rows: file.rows, bytes: file.bytes, sha256: file.sha256.clone() }
+    }
+
+    fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
     }
 }
 

@@ -150,14 +150,16 @@ pub async fn records(publication: &Publication, findings: &mut Findings) -> Resu
     let record = &publication.head().entry.record;
     let outputs = publication.log().outputs();
     let inputs = Some(record.inputs_sha256.as_str()).filter(|sha256| !sha256.is_empty());
-    let wanted = [("inputs", inputs), ("audit", record.audit_sha256.as_deref())];
+    let (audit, left) = (record.audit_sha256.as_deref(), record.left_sha256.as_deref());
+    let wanted = [("inputs", inputs), ("audit", audit), ("left", left)];
     let (mut found, mut problems, mut names) = (RunRecords::default(), Vec::new(), Vec::new());
     for (name, sha256) in wanted.into_iter().filter_map(|(name, sha256)| Some((name, sha256?))) {
         names.push(format!("{name}.json"));
         let path = outputs.path(&format!("_tieout/runs/{}/{name}.json", record.run_id))?;
         match stored(outputs, &path, sha256).await? {
             Ok(value) if name == "inputs" => found.inputs = Some(value),
-            Ok(value) => found.audit = Some(value),
+            Ok(value) if name == "audit" => found.audit = Some(value),
+            Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
     }

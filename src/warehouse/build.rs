@@ -4,6 +4,7 @@
 //! arrived in are carried back until they are matched.
 
 mod error;
+mod intake;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
-use datafusion::common::{DataFusionError, JoinType};
+use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::logical_expr::{ScalarUDF, col};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{DataFrame, SessionContext};
 
 pub use error::BuildError;
@@ -24,23 +25,24 @@ pub use error::BuildError;
 use crate::calendar::Period;
 use crate::error::Exit;
 use crate::models::{Model, ModelGraph};
-use crate::pipeline::{Carried, Pipeline, Scope};
+use crate::pipeline::{Pipeline, Scope};
 use crate::telemetry::Progress;
 use crate::warehouse::bindings::{Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
-use crate::warehouse::contract::quoted;
 use crate::warehouse::counted::{CountedFile, source_files};
-use crate::warehouse::execute::{self, NamedQuery, batches, bytes_of, compact};
+use crate::warehouse::execute::{self, NamedQuery, batches, bytes_of};
 use crate::warehouse::inputs::{Inputs, Intake};
 use crate::warehouse::kept::{Held, Room};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{self, Output, WrittenFile};
+use crate::warehouse::packed::Part;
 use crate::warehouse::prepared::{self, Prepared};
+use crate::warehouse::reuse::{Reuse, StoredParts};
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::shared::refuse_shared_keys;
 use crate::warehouse::sources::{SourceError, SourceRows, read_source};
-use crate::warehouse::table::nullable;
 use crate::warehouse::writing::Writing;
 
 /// What a build gives: the files of every mart, and a session in which every kept table can be queried.
@@ -51,6 +53,8 @@ pub struct Built {
     pub bindings: Bindings,
     /// Columns of text files that the contract does not mention, by source.
     pub extra_columns: BTreeMap<String, BTreeSet<String>>,
+    /// What later runs may use of this one.
+    pub parts: StoredParts,
     /// What the session reads of earlier scopes.
     _collected: Collected,
 }
@@ -63,7 +67,10 @@ pub struct Build<'a> {
     pub moment: Moment,
     pub limits: &'a Limits,
     pub output: &'a Output,
+    /// What earlier runs have left; none when nothing is to be used again and nothing to be left.
+    pub reuse: Option<&'a Reuse>,
     pub progress: &'a Progress,
+    pub costs: &'a Costs,
 }
 
 impl Build<'_> {
@@ -73,7 +80,9 @@ impl Build<'_> {
     /// The first thing that cannot be built, read or written.
     pub async fn run(self) -> Result<Built, BuildError> {
         let runtime = runtime(self.limits)?;
-        let room = Room::new(&runtime, self.limits);
+        let room = Room::new(&runtime, self.limits, self.costs);
+        self.costs.expect(self.pipeline, self.graph);
+        self.progress.input(self.inputs.volume());
         let bindings = bindings(self.pipeline, self.moment)?;
         let mut building = Building {
             build: &self,
@@ -84,20 +93,26 @@ impl Build<'_> {
             reference: BTreeMap::new(),
             lookups: Vec::new(),
             carried: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            part: Part::default(),
+            parts: StoredParts::new(),
             files: Vec::new(),
             keys_seen: KeyRuns::new(&self.limits.scratch),
             prepared: Prepared::default(),
             counted: Vec::new(),
             extra_columns: BTreeMap::new(),
         };
+        self.progress.stage("reference", 1);
         building.build_reference().await?;
+        self.progress.step_with("reference", self.inputs.read_whole());
         let intakes = self.inputs.intakes();
         self.progress.stage("intakes", intakes.len());
         for intake in intakes {
             if let Err(error) = building.build_intake(intake).await {
                 return Err(building.explained(error).await);
             }
-            self.progress.step(&intake.map_or_else(|| "all".to_owned(), |period| period.to_string()));
+            let name = intake.map_or_else(|| "all".to_owned(), |period| period.to_string());
+            self.progress.step_with(&name, self.inputs.arrived_for(intake));
         }
         building.refuse_shared_keys().await?;
         let periods = building.periods();
@@ -108,8 +123,9 @@ impl Build<'_> {
         }
         self.progress.stage("history", 1);
         let session = building.build_history().await?;
-        let Building { files, bindings, extra_columns, collected, .. } = building;
-        Ok(Built { files, session, bindings, extra_columns, _collected: collected })
+        self.progress.step("history");
+        let Building { files, bindings, extra_columns, parts, collected, .. } = building;
+        Ok(Built { files, session, bindings, extra_columns, parts, _collected: collected })
     }
 }
 
@@ -125,6 +141,11 @@ struct Building<'a> {
     lookups: Vec<ScalarUDF>,
     /// Rows waiting for an older intake, by carried model, with their columns.
     carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
+    /// Digests of these rows.
+    waiting: BTreeMap<String, String>,
+    /// What the intake that is being built has come to so far.
+    part: Part,
+    parts: StoredParts,
     files: Vec<WrittenFile>,
     keys_seen: KeyRuns,
     /// Plans of intake scope.
@@ -136,14 +157,14 @@ struct Building<'a> {
 impl Building<'_> {
     async fn build_reference(&mut self) -> Result<(), BuildError> {
         let context = self.session()?;
-        self.register_sources(&context, None, Scope::Reference).await?;
+        self.register_sources(&context, None, Scope::Reference, true).await?;
         for model in self.build.graph.of_scope(Scope::Reference) {
             let plan = prepared::plan(&context, model, &self.bindings).await?;
             if !model.kept {
                 register_view(&context, model, plan)?;
                 continue;
             }
-            let table = Arc::new(collect(&context, model, &plan).await?);
+            let table = Arc::new(self.collect(&context, model, &plan).await?);
             context.register_table(model.name.as_str(), Arc::clone(&table) as _)?;
             self.load_lookups(&context, model, &table).await?;
             self.write_mart(model, &context, Some(None)).await?;
@@ -178,50 +199,6 @@ impl Building<'_> {
         Ok(())
     }
 
-    async fn build_intake(&mut self, intake: Intake) -> Result<(), BuildError> {
-        let context = self.session()?;
-        self.register_reference(&context)?;
-        self.register_sources(&context, intake, Scope::Intake).await?;
-        let graph = self.build.graph;
-        for (model, unread) in graph.with_last_read(Scope::Intake) {
-            self.build_of_intake(&context, model, intake).await?;
-            // What nobody reads any more makes room.
-            for table in unread.into_iter().filter(|table| !self.is_carried(table)) {
-                context.deregister_table(table)?;
-            }
-        }
-        self.carry(&context).await
-    }
-
-    async fn build_of_intake(
-        &mut self,
-        context: &SessionContext,
-        model: &Model,
-        intake: Intake,
-    ) -> Result<(), BuildError> {
-        let graph = self.build.graph;
-        let plan = self.prepared.plan(context, model, &self.bindings).await?;
-        if !model.kept {
-            return register_view(context, model, plan);
-        }
-        let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
-        if mart && !graph.read_within(&model.name, Scope::Intake) {
-            return self.stream_mart(model, context, plan, Some(intake)).await;
-        }
-        let later = graph.read_later(&model.name, Scope::Intake) && !mart;
-        if later || self.build.pipeline.models.carried.iter().any(|carried| carried.model == model.name) {
-            let table = collect(context, model, &plan).await?;
-            let rows = batches(&table).await;
-            if later {
-                self.collected.add(&model.name, &table.schema(), &rows)?;
-            }
-            self.register_with_carried(context, model, table, &rows)?;
-        } else {
-            self.keep(context, model, &plan).await?;
-        }
-        self.write_mart(model, context, Some(intake)).await
-    }
-
     /// Computes a model for those that read it in the same session.
     async fn keep(&self, context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<(), BuildError> {
         let kept = self.room.keep(context, &model.name, plan).await.map_err(|error| failed(&model.name, error))?;
@@ -229,9 +206,15 @@ impl Building<'_> {
         Ok(())
     }
 
-    fn is_carried(&self, table: &str) -> bool {
-        let mut carried = self.build.pipeline.models.carried.iter();
-        carried.any(|carried| carried.model == table || carried.matched_by == table)
+    /// Computes a model for those that read it in later scopes, too.
+    async fn collect(
+        &self,
+        context: &SessionContext,
+        model: &Model,
+        plan: &LogicalPlan,
+    ) -> Result<MemTable, BuildError> {
+        let collected = self.build.costs.collect(context, &model.name, plan).await;
+        collected.map_err(|error| failed(&model.name, error))
     }
 
     async fn refuse_shared_keys(&self) -> Result<(), BuildError> {
@@ -251,43 +234,6 @@ impl Building<'_> {
             Err(shared @ BuildError::Source(SourceError::Contract(_))) => shared,
             _ => error,
         }
-    }
-
-    /// A carried model shows its own rows and those still waiting from newer intakes.
-    fn register_with_carried(
-        &self,
-        context: &SessionContext,
-        model: &Model,
-        table: MemTable,
-        rows: &[RecordBatch],
-    ) -> Result<(), BuildError> {
-        let table = match self.carried.get(&model.name) {
-            Some((schema, waiting)) if !waiting.is_empty() => {
-                let all = rows.iter().chain(waiting).map(|batch| batch.clone().with_schema(Arc::clone(schema)));
-                MemTable::try_new(
-                    Arc::clone(schema),
-                    vec![all.collect::<Result<_, _>>().map_err(DataFusionError::from)?],
-                )?
-            }
-            _ => table,
-        };
-        context.register_table(model.name.as_str(), Arc::new(table))?;
-        Ok(())
-    }
-
-    /// What no row of `matched_by` has the key of waits for the next older intake.
-    async fn carry(&mut self, context: &SessionContext) -> Result<(), BuildError> {
-        for Carried { model, key, matched_by, .. } in &self.build.pipeline.models.carried {
-            let keys: Vec<&str> = key.iter().map(String::as_str).collect();
-            let matched = context.table(matched_by.as_str()).await?;
-            let matched = matched.select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
-            let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
-            let schema = nullable(open.schema().as_arrow());
-            let rows = compact(&schema, &open.collect().await?)?;
-            let rows = if rows.num_rows() == 0 { Vec::new() } else { vec![rows] };
-            self.carried.insert(model.clone(), (schema, rows));
-        }
-        Ok(())
     }
 
     /// All periods that any intake or any row written so far belongs to.
@@ -312,7 +258,7 @@ impl Building<'_> {
             }
             let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
             if self.build.graph.read_later(&model.name, Scope::Period) && !mart {
-                let table = collect(&context, model, &plan).await?;
+                let table = self.collect(&context, model, &plan).await?;
                 self.collected.add(&model.name, &table.schema(), &batches(&table).await)?;
                 context.register_table(model.name.as_str(), Arc::new(table))?;
             } else {
@@ -363,12 +309,14 @@ impl Building<'_> {
         Ok(())
     }
 
-    /// Sources by contract. Whole sources belong to the reference scope and are read there once.
+    /// Sources by contract. Whole sources belong to the reference scope and are read there once. Without `rows` the files are
+    /// only counted and their keys compared.
     async fn register_sources(
         &mut self,
         context: &SessionContext,
         intake: Intake,
         scope: Scope,
+        rows: bool,
     ) -> Result<(), BuildError> {
         for (name, input) in &self.build.inputs.sources {
             let whole = input.source.period_partition().is_none();
@@ -380,7 +328,7 @@ impl Building<'_> {
             self.extra_columns.entry(name.clone()).or_default().extend(extra_columns);
             self.counted.extend(files.into_iter().map(|file| CountedFile { source: name.clone(), intake, ..file }));
             for (table, frame) in tables {
-                if !self.is_read(&table) {
+                if !rows || !self.is_read(&table) {
                     continue;
                 }
                 // A whole source is small reference data and stays; an intake's rows are read where they are needed.
@@ -391,7 +339,7 @@ impl Building<'_> {
                 } else {
                     if self.build.graph.read_later(&table, Scope::Intake) {
                         let rows = execute::collect(context, &frame.clone().into_optimized_plan()?).await?;
-                        self.collected.add(&table, &rows.schema(), &batches(&rows).await)?;
+                        self.collect_of_intake(&table, &rows.schema(), &batches(&rows).await)?;
                     }
                     context.register_table(table.as_str(), Arc::new(NamedQuery::new(frame)))?;
                 }
@@ -456,9 +404,10 @@ impl Building<'_> {
         plan: LogicalPlan,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        let Build { pipeline, output, .. } = self.build;
+        let Build { pipeline, output, costs, .. } = self.build;
         let Some(mart) = pipeline.models.mart_of(&model.name) else { return Ok(()) };
-        let writing = Writing { mart, model: &model.name, intake, calendar: &pipeline.calendar, output, context };
+        let (model, calendar) = (&model.name, &pipeline.calendar);
+        let writing = Writing { mart, model, intake, calendar, output, context, costs };
         self.files.extend(writing.write(plan).await?);
         Ok(())
     }
@@ -471,14 +420,6 @@ pub(super) fn failed(model: &str, error: DataFusionError) -> BuildError {
 /// The name under which a session knows the store of a source.
 pub(crate) fn store_url(source: &str) -> Result<ObjectStoreUrl, DataFusionError> {
     ObjectStoreUrl::parse(format!("input://{source}"))
-}
-
-async fn collect(context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<MemTable, BuildError> {
-    let table = execute::collect(context, plan).await.map_err(|error| failed(&model.name, error))?;
-    let rows = batches(&table).await;
-    let (count, bytes) = (rows.iter().map(RecordBatch::num_rows), rows.iter().map(RecordBatch::get_array_memory_size));
-    tracing::debug!(model = model.name, rows = count.sum::<usize>(), bytes = bytes.sum::<usize>(), "kept in memory");
-    Ok(table)
 }
 
 fn register_view(context: &SessionContext, model: &Model, plan: LogicalPlan) -> Result<(), BuildError> {

@@ -42,11 +42,16 @@ impl Collected {
         self.tables.contains_key(table)
     }
 
-    /// Adds the rows of one intake or period.
+    /// Adds the rows of one intake or period, and gives them as they are kept.
     ///
     /// # Errors
     /// When the scratch folder cannot be written.
-    pub fn add(&mut self, table: &str, shape: &SchemaRef, rows: &[RecordBatch]) -> Result<(), DataFusionError> {
+    pub fn add(
+        &mut self,
+        table: &str,
+        shape: &SchemaRef,
+        rows: &[RecordBatch],
+    ) -> Result<RecordBatch, DataFusionError> {
         let parts = self.tables.entry(table.to_owned()).or_insert_with(|| Parts {
             schema: nullable(shape),
             memory: Vec::new(),
@@ -55,11 +60,11 @@ impl Collected {
         let rows = compact(&parts.schema, rows)?;
         let size = bytes_of(&rows);
         if size <= PART_IN_MEMORY && self.held.bytes() + size <= IN_MEMORY && self.room.grow(&self.held, size) {
-            parts.memory.push(Part::new(rows));
+            parts.memory.push(Part::new(rows.clone()));
         } else {
-            parts.files.push(self.room.file(table, Arc::clone(&parts.schema), &[rows])?.close()?);
+            parts.files.push(self.room.file(table, Arc::clone(&parts.schema), std::slice::from_ref(&rows))?.close()?);
         }
-        Ok(())
+        Ok(rows)
     }
 
     /// Registers the wanted tables.

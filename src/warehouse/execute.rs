@@ -16,17 +16,18 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::TryStreamExt;
 
-/// The rows of an optimised plan, as they come.
+/// The operators of an optimised plan, and its rows as they come.
 ///
 /// # Errors
 /// When the plan cannot be executed.
-pub async fn stream(
+pub async fn physical(
     context: &SessionContext,
     plan: &LogicalPlan,
-) -> Result<SendableRecordBatchStream, DataFusionError> {
+) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream), DataFusionError> {
     let state = context.state();
     let physical = state.query_planner().create_physical_plan(plan, &state).await?;
-    execute_stream(physical, context.task_ctx())
+    let rows = execute_stream(Arc::clone(&physical), context.task_ctx())?;
+    Ok((physical, rows))
 }
 
 /// The rows of an optimised plan as a table in memory.
@@ -34,8 +35,15 @@ pub async fn stream(
 /// # Errors
 /// When the plan cannot be executed.
 pub async fn collect(context: &SessionContext, plan: &LogicalPlan) -> Result<MemTable, DataFusionError> {
-    let rows = stream(context, plan).await?.and_then(async |rows| own_text(rows));
-    let rows: Vec<RecordBatch> = rows.try_collect().await?;
+    let (_, rows) = physical(context, plan).await?;
+    table(plan, rows.and_then(async |rows| own_text(rows)).try_collect().await?)
+}
+
+/// A table in memory of the rows of a plan.
+///
+/// # Errors
+/// When they are not what the plan gives.
+pub fn table(plan: &LogicalPlan, rows: Vec<RecordBatch>) -> Result<MemTable, DataFusionError> {
     // An empty result still has columns.
     let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
     MemTable::try_new(schema, vec![rows])

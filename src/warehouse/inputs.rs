@@ -14,12 +14,14 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::MetadataFetch;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use serde_json::{Value, json};
 
 use crate::calendar::Period;
 use crate::error;
 use crate::pipeline::{Format, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{Call, StoreError};
+use crate::telemetry::Volume;
 use crate::warehouse::physical::{column_problems, undeclared};
 
 /// The files that one period's intake, or a whole source, consists of.
@@ -68,6 +70,28 @@ pub enum FooterError {
     RanOut { file: String, said: String },
 }
 
+impl InputFile {
+    /// What tells this file and its content from any other, as it is recorded.
+    #[must_use]
+    pub fn identity(&self, source: &str) -> Value {
+        json!({
+            "source": source,
+            "path": self.meta.location.as_ref(),
+            "bytes": self.meta.size,
+            "e_tag": self.meta.e_tag,
+            "version": self.meta.version,
+            "last_modified": self.meta.last_modified.to_rfc3339(),
+            "rows": self.rows,
+        })
+    }
+
+    /// Whether its store says when the content is another one.
+    #[must_use]
+    pub fn is_identified(&self) -> bool {
+        self.meta.e_tag.is_some() || self.meta.version.is_some()
+    }
+}
+
 impl Inputs {
     /// Every intake of any source, newest first. One empty intake when no source has a period partition.
     #[must_use]
@@ -77,11 +101,30 @@ impl Inputs {
         if intakes.is_empty() { vec![None] } else { intakes.into_iter().rev().map(Some).collect() }
     }
 
-    /// Number of files and their bytes.
+    /// All there is to read.
     #[must_use]
-    pub fn volume(&self) -> (usize, u64) {
-        let files = self.sources.values().flat_map(|source| &source.files);
-        files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.meta.size))
+    pub fn volume(&self) -> Volume {
+        self.volume_where(|_| true)
+    }
+
+    /// What is read once, for the reference scope.
+    #[must_use]
+    pub fn read_whole(&self) -> Volume {
+        self.volume_where(|file| file.intake.is_none())
+    }
+
+    /// What is read for one intake.
+    #[must_use]
+    pub fn arrived_for(&self, intake: Intake) -> Volume {
+        self.volume_where(|file| intake.is_some() && file.intake == intake)
+    }
+
+    fn volume_where(&self, wanted: impl Fn(&InputFile) -> bool) -> Volume {
+        let files = self.sources.values().flat_map(|source| &source.files).filter(|file| wanted(file));
+        files.fold(Volume::default(), |mut volume, file| {
+            volume += Volume { rows: file.rows.unwrap_or_default(), bytes: file.meta.size };
+            volume
+        })
     }
 }
 

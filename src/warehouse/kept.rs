@@ -14,20 +14,19 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DataFusionError;
-use datafusion::datasource::MemTable;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use object_store::local::LocalFileSystem;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::warehouse::execute::{bytes_of, own_text, stream};
+use crate::warehouse::execute::{bytes_of, own_text, table};
+use crate::warehouse::measured::{Costs, rows_of};
 use crate::warehouse::session::Limits;
 use crate::warehouse::table::{FileTable, TableFile};
 
@@ -44,6 +43,7 @@ pub struct Room {
     held: Arc<AtomicUsize>,
     scratch: PathBuf,
     files: Arc<AtomicUsize>,
+    costs: Costs,
 }
 
 /// A part of the run's memory, given back when it is dropped.
@@ -55,13 +55,14 @@ pub struct Held {
 
 impl Room {
     #[must_use]
-    pub fn new(runtime: &RuntimeEnv, limits: &Limits) -> Self {
+    pub fn new(runtime: &RuntimeEnv, limits: &Limits, costs: &Costs) -> Self {
         Self {
             pool: Arc::clone(&runtime.memory_pool),
             limit: limits.memory_bytes / 2,
             held: Arc::default(),
             scratch: limits.scratch.clone(),
             files: Arc::default(),
+            costs: costs.clone(),
         }
     }
 
@@ -110,25 +111,26 @@ impl Room {
         name: &str,
         plan: &LogicalPlan,
     ) -> Result<KeptTable, DataFusionError> {
-        let mut rows = stream(context, plan).await?;
+        let mut rows = self.costs.stream(context, name, plan).await?;
         let held = self.empty();
         let mut memory: Vec<RecordBatch> = Vec::new();
-        while let Some(batch) = rows.try_next().await? {
+        while let Some(batch) = rows.next().await? {
             let batch = own_text(batch)?;
             let (fits, schema) = (self.grow(&held, bytes_of(&batch)), batch.schema());
             memory.push(batch);
             if !fits {
-                let mut file = self.file(name, schema, &memory)?;
+                let (mut file, mut count) = (self.file(name, schema, &memory)?, rows_of(&memory));
                 drop((held, memory));
-                while let Some(batch) = rows.try_next().await? {
+                while let Some(batch) = rows.next().await? {
+                    count += rows_of(std::slice::from_ref(&batch));
                     file.write(&batch)?;
                 }
+                self.costs.built(name, count, 0);
                 return file.table();
             }
         }
-        // An empty result still has columns.
-        let schema = memory.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
-        Ok(KeptTable { rows: Arc::new(MemTable::try_new(schema, vec![memory])?), _held: Some(held), _file: None })
+        self.costs.built(name, rows_of(&memory), held.bytes());
+        Ok(KeptTable { rows: Arc::new(table(plan, memory)?), _held: Some(held), _file: None })
     }
 
     /// A new file of the scratch folder, with these rows to begin with.
@@ -139,7 +141,8 @@ impl Room {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = self.scratch.join(format!("{name}-{number}.parquet"));
         let writer = ArrowWriter::try_new(File::create(&path)?, Arc::clone(&schema), Some(properties()))?;
-        let mut file = ScratchFile { writer, schema, removed: Removed(path) };
+        let (name, costs) = (name.to_owned(), self.costs.clone());
+        let mut file = ScratchFile { name, writer, schema, removed: Removed(path), costs };
         rows.iter().try_for_each(|rows| file.write(rows))?;
         Ok(file)
     }
@@ -169,9 +172,12 @@ impl Drop for Held {
 
 /// A Parquet file that is being written.
 pub struct ScratchFile {
+    /// Of the table.
+    name: String,
     writer: ArrowWriter<File>,
     schema: SchemaRef,
     removed: Removed,
+    costs: Costs,
 }
 
 impl ScratchFile {
@@ -183,8 +189,9 @@ impl ScratchFile {
     ///
     /// # Errors
     /// When the scratch folder cannot be written.
-    pub fn close(self) -> Result<Removed, DataFusionError> {
-        self.writer.close()?;
+    pub fn close(mut self) -> Result<Removed, DataFusionError> {
+        self.writer.finish()?;
+        self.costs.to_disk(&self.name, self.writer.bytes_written());
         Ok(self.removed)
     }
 
@@ -280,7 +287,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let limits = Limits { memory_bytes: memory, scratch: folder.path().to_path_buf(), parallelism: 1 };
         let runtime = runtime(&limits).expect("a runtime");
-        let room = Room::new(&runtime, &limits);
+        let room = Room::new(&runtime, &limits, &Costs::of("numbers"));
         let context = SessionContext::new_with_config_rt(SessionConfig::new().with_target_partitions(1), runtime);
         room.register_store(&context).expect("a folder");
         let numbers: arrow::array::Int64Array = (0..50_000).collect();
@@ -299,6 +306,11 @@ mod tests {
             let files =
                 || entries().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "parquet")).count();
             assert_eq!(files(), on_disk);
+            let files_only = entries().filter_map(|entry| entry.metadata().ok().filter(std::fs::Metadata::is_file));
+            let bytes: u64 = files_only.map(|file| file.len()).sum();
+            let [cost] = room.costs.models().try_into().expect("one model");
+            assert_eq!((cost.built, cost.rows, cost.scratch_bytes), (1, 50_000, bytes));
+            assert_eq!(cost.memory_bytes, room.held.load(Ordering::Relaxed) as u64);
             assert_eq!(room.held.load(Ordering::Relaxed) > 0, on_disk == 0);
             assert_eq!(room.pool.reserved(), room.held.load(Ordering::Relaxed));
 

@@ -64,6 +64,18 @@ impl Output {
         Ok(written)
     }
 
+    /// A path that a record names below the root.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Path {
+        self.root.parts().chain(Path::from(path).parts()).collect()
+    }
+
+    /// Whether a file is this run's own.
+    #[must_use]
+    pub fn wrote(&self, path: &Path) -> bool {
+        path.parts().any(|part| part.as_ref().strip_prefix("run=") == Some(&self.run_id))
+    }
+
     fn path(&self, table: &str, model: &str, intake: Option<Intake>, period: Option<Period>) -> Path {
         let mut path = self.root.clone().join("data").join(table);
         if let Some(period) = period {
@@ -76,6 +88,14 @@ impl Output {
         };
         path.join(format!("run={}", self.run_id)).join(part)
     }
+}
+
+/// A path below the root of the outputs, as records name it; the whole path when it is elsewhere.
+#[must_use]
+pub fn below(root: &Path, path: &Path) -> String {
+    let parts: Option<Vec<_>> =
+        path.prefix_match(root).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect());
+    parts.map_or_else(|| path.to_string(), |parts| parts.join("/"))
 }
 
 /// SHA-256 of bytes, in hex.

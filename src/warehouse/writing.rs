@@ -2,14 +2,13 @@
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
 
 use crate::calendar::Calendar;
 use crate::pipeline::Mart;
 use crate::warehouse::build::{BuildError, failed};
-use crate::warehouse::execute;
 use crate::warehouse::inputs::Intake;
 use crate::warehouse::marts::MartWriter;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{Output, WrittenFile};
 use crate::warehouse::sorted::{Ordered, in_order};
 
@@ -23,6 +22,7 @@ pub struct Writing<'a> {
     pub calendar: &'a Calendar,
     pub output: &'a Output,
     pub context: &'a SessionContext,
+    pub costs: &'a Costs,
 }
 
 impl Writing<'_> {
@@ -31,18 +31,23 @@ impl Writing<'_> {
     /// # Errors
     /// When the rows cannot be computed, are not what the mart declares, or cannot be stored.
     pub async fn write(self, plan: LogicalPlan) -> Result<Vec<WrittenFile>, BuildError> {
-        let Self { mart, model, intake, calendar, output, context } = self;
+        let Self { mart, model, intake, calendar, output, context, costs } = self;
         let failed = |error| failed(model, error);
         let mut writer = MartWriter::new(mart, calendar)?;
         for Ordered { plan, constants } in in_order(plan, &mart.grain).map_err(failed)? {
-            let mut rows = execute::stream(context, &plan).await.map_err(failed)?;
-            while let Some(batch) = rows.next().await {
-                writer.write(&batch.map_err(failed)?, &constants).map_err(failed)?;
+            let mut rows = costs.stream(context, model, &plan).await.map_err(failed)?;
+            while let Some(batch) = rows.next().await.map_err(failed)? {
+                writer.write(&batch, &constants).map_err(failed)?;
             }
         }
-        let mut files = Vec::new();
+        let mut files: Vec<WrittenFile> = Vec::new();
         for part in writer.finish()? {
             files.push(output.write(&mart.name, model, intake, part).await?);
+        }
+        costs.written(model, files.iter().map(|file| file.bytes).sum());
+        // What no table of the session holds was not built before.
+        if !context.table_exist(model)? {
+            costs.built(model, files.iter().map(|file| file.rows).sum(), 0);
         }
         Ok(files)
     }

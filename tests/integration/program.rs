@@ -15,12 +15,14 @@ mod ndjson;
 mod owed;
 mod recomputed;
 mod rendered;
+mod reused;
 mod seen;
 mod status;
 mod stopped;
 mod store_faults;
 mod told;
 mod verified;
+mod work;
 
 use std::fs;
 

@@ -105,6 +105,20 @@ fn the_clock_and_the_environment_are_read_in_main_only() {
 }
 
 #[test]
+fn durations_are_measured_by_the_one_stopwatch() {
+    let mut wrong = Vec::new();
+    for (file, module) in source_files() {
+        for (number, line) in code_lines(&file) {
+            let names_it = line.contains("std::time") && line.contains("Instant");
+            if names_it && module != "clock" {
+                wrong.push(format!("{}:{number}: {line}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_file_opens_with_what_it_is_and_stays_small() {
     let mut wrong = Vec::new();
     for (file, _) in source_files() {

@@ -1,13 +1,21 @@
 //! How the last runs ended, by what each of them left behind.
 
+use std::cmp::Reverse;
+
 use futures::{StreamExt as _, TryStreamExt as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::clock::Seconds;
+use crate::commands::record::RunWork;
 use crate::store::{Location, StoreError};
+use crate::telemetry::InputDone;
+use crate::warehouse::measured::ModelCost;
 
 /// Records that are read at the same time.
 const AT_ONCE: usize = 8;
+/// Models that are shown of a run.
+const COSTLIEST: usize = 5;
 
 /// A run and its ending, as far as it has told them.
 #[derive(Debug, Serialize)]
@@ -20,6 +28,29 @@ pub struct LastRun {
     pub at: Option<String>,
     pub findings: Option<usize>,
     pub error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work: Option<WorkShown>,
+}
+
+/// What a run took, in short. All of it is in the run's record.
+#[derive(Debug, Serialize)]
+pub struct WorkShown {
+    pub seconds: Seconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputDone>,
+    /// The models that took longest, the longest first.
+    pub models: Vec<ModelCost>,
+}
+
+impl WorkShown {
+    fn of(work: RunWork) -> Self {
+        let RunWork { seconds, peak_memory_bytes, input, mut models, .. } = work;
+        models.sort_by_key(|model| Reverse(model.seconds));
+        models.truncate(COSTLIEST);
+        Self { seconds, peak_memory_bytes, input, models }
+    }
 }
 
 /// The newest runs below these outputs, newest first. Run ids begin with the time.
@@ -42,6 +73,8 @@ async fn one(outputs: &Location, run_id: String) -> Result<LastRun, StoreError> 
         at: text("at"),
         findings: told.get("findings").and_then(counted),
         error: text("error"),
+        // Records of earlier versions have none.
+        work: told.get("work").and_then(|work| RunWork::deserialize(work).ok()).map(WorkShown::of),
         run_id,
     })
 }

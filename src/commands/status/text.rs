@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use indicatif::{HumanBytes, HumanCount};
+
+use super::runs::WorkShown;
 use super::{LastRun, MailStatus, PeriodState, PeriodStatus, PublicationStatus, Status};
 use crate::report::format::timestamp;
+use crate::warehouse::measured::ModelCost;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +25,14 @@ impl fmt::Display for Status {
         writeln!(f, "publications{}", none(self.publications.is_empty()))?;
         self.publications.iter().try_for_each(|publication| write_publication(f, publication))?;
         writeln!(f, "runs{}", none(self.runs.is_empty()))?;
-        self.runs.iter().try_for_each(|run| write_run(f, run))
+        let newest = self.runs.iter().position(|run| run.work.is_some());
+        self.runs.iter().enumerate().try_for_each(|(index, run)| {
+            write_run(f, run)?;
+            match &run.work {
+                Some(work) if newest == Some(index) => write_work(f, work),
+                _ => Ok(()),
+            }
+        })
     }
 }
 
@@ -70,4 +81,27 @@ fn write_run(f: &mut fmt::Formatter<'_>, run: &LastRun) -> fmt::Result {
         Some(error) => writeln!(f, ": {error}"),
         None => writeln!(f),
     }
+}
+
+/// Of one run only: what it took, and what took longest.
+fn write_work(f: &mut fmt::Formatter<'_>, work: &WorkShown) -> fmt::Result {
+    write!(f, "    took {}", work.seconds)?;
+    if let Some(bytes) = work.peak_memory_bytes {
+        write!(f, ", {} of memory at most", HumanBytes(bytes))?;
+    }
+    if let Some(input) = work.input {
+        write!(f, ", read {} and {} rows", HumanBytes(input.bytes_done), HumanCount(input.rows_done))?;
+    }
+    writeln!(f)?;
+    work.models.iter().try_for_each(|model| write_model(f, model))
+}
+
+fn write_model(f: &mut fmt::Formatter<'_>, cost: &ModelCost) -> fmt::Result {
+    let ModelCost { model, scope, built, rows, seconds, .. } = cost;
+    write!(f, "    {seconds:>9}  {model:<34} {scope:<9} x{built:<4} {:>14} rows", HumanCount(*rows).to_string())?;
+    let on_disk = cost.scratch_bytes.saturating_add(cost.spilled_bytes);
+    if on_disk > 0 {
+        write!(f, ", {} put on disk", HumanBytes(on_disk))?;
+    }
+    writeln!(f)
 }

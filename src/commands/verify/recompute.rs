@@ -24,6 +24,7 @@ use crate::store::{ChangedInputs, PinnedFile, StoreError, Stores};
 use crate::warehouse::bindings::Moment;
 use crate::warehouse::build::Build;
 use crate::warehouse::inputs::Inputs;
+use crate::warehouse::measured::Costs;
 use crate::warehouse::output::Output;
 use crate::warehouse::session::Limits;
 
@@ -211,7 +212,10 @@ impl Recomputing<'_> {
             run_id: self.publication.head().entry.record.run_id.clone(),
         };
         let (graph, progress) = (&self.project.graph, &self.invocation.progress);
-        let rebuild = Build { pipeline, graph, inputs, moment, limits: &limits, output: &output, progress };
+        let costs = Costs::default();
+        let limits = &limits;
+        let output = &output;
+        let rebuild = Build { pipeline, graph, inputs, moment, limits, output, reuse: None, progress, costs: &costs };
         let built = reading(inputs, changed, async { Ok(rebuild.run().await?) }).await?;
         changed.check()?;
         Ok(Manifest::of_run(pipeline.models.marts.values(), &built.files, &output.root))

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::Gc;
-use crate::publication::{Action, Entry, Head, Log, Part, PublicationError};
+use crate::publication::{Action, Entry, Head, Left, Log, Part, PublicationError};
 
 /// Entries and manifests that are read at the same time.
 const AT_ONCE: usize = 16;
@@ -50,6 +50,12 @@ impl Kept {
             kept.add_part(seq, &part);
         }
         kept.read_manifests(log).await?;
+        // What the next run may use again. Without it everything is computed again, which is no reason to fail.
+        let left = Left::of(log, &head.entry.record).await.unwrap_or_default();
+        for part in left.parts.into_values() {
+            kept.paths.extend(part.files.into_iter().map(|file| file.path));
+            kept.paths.insert(part.path);
+        }
         Ok(kept)
     }
 
@@ -57,7 +63,9 @@ impl Kept {
     #[must_use]
     pub fn keeps(&self, path: &str) -> bool {
         let of_run = path.strip_prefix("_tieout/runs/").and_then(|rest| rest.split_once('/'));
-        self.paths.contains(path) || of_run.is_some_and(|(run, _)| self.runs.contains(run))
+        // Parts are many and of use to the next run alone: those stay that it may use.
+        let recorded = |(run, rest): (&str, &str)| self.runs.contains(run) && !rest.starts_with("parts/");
+        self.paths.contains(path) || of_run.is_some_and(recorded)
     }
 
     fn add_entry(&mut self, gc: &Gc<'_>, head: &Entry, entry: &Entry) {

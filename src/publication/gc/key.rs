@@ -10,8 +10,9 @@ pub(super) fn is_ours(path: &str) -> bool {
         ["data", _, period, run, file] => period.starts_with("period=") && is_run(run) && has_ending(file, ".parquet"),
         ["_tieout", "manifest", name] => name.strip_suffix(".json").is_some_and(|name| is_hex(name, 64)),
         ["_tieout", "runs", run, file] => {
-            is_run_id(run) && ["inputs.json", "plan.json", "audit.json", "done.json"].contains(file)
+            is_run_id(run) && ["inputs.json", "plan.json", "audit.json", "left.json", "done.json"].contains(file)
         }
+        ["_tieout", "runs", run, "parts", file] => is_run_id(run) && has_ending(file, ".part"),
         ["_tieout", "runs", run, "mail", _, file] => is_run_id(run) && has_ending(file, ".eml"),
         _ => false,
     }
@@ -50,6 +51,7 @@ mod tests {
             format!("data/ledger/period=2026-10/run={run}/part-0.parquet"),
             format!("_tieout/manifest/{hash}.json"),
             format!("_tieout/runs/{run}/inputs.json"),
+            format!("_tieout/runs/{run}/parts/2026-10.part"),
             format!("_tieout/runs/{run}/mail/monthly/0123.eml"),
         ] {
             assert!(is_ours(&ours), "{ours}");

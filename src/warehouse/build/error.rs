@@ -6,6 +6,7 @@ use crate::error::{Exit, Failure, chain, out_of_resources, ran_out};
 use crate::problem::{Problem, Problems};
 use crate::store::{Call, Kind, store_cause};
 use crate::warehouse::bindings::BindingError;
+use crate::warehouse::packed::PackError;
 use crate::warehouse::sources::SourceError;
 
 /// Why a build stopped. Nothing of it has been published.
@@ -23,6 +24,8 @@ pub enum BuildError {
     Engine(#[from] DataFusionError),
     #[error(transparent)]
     Binding(#[from] BindingError),
+    #[error("what an intake came to cannot be stored")]
+    Part(#[from] PackError),
 }
 
 impl BuildError {
@@ -35,7 +38,7 @@ impl BuildError {
             Self::Definition(_) => Exit::Definition,
             Self::Source(SourceError::Contract(_)) => Exit::InputContract,
             Self::Source(SourceError::Fetch { source, .. }) | Self::Write(source) => Kind::of(Call::Put, source).exit(),
-            Self::Binding(_) => Exit::Internal,
+            Self::Binding(_) | Self::Part(_) => Exit::Internal,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The program killed, or failed by its store, at every named point of a run: the run after it ends right.
 //!
-//! The ordinary tests kill it once at every name, on local files or on the real servers that the environment names. `TIEOUT_EVERY_POINT=1` also kills and fails it at every single point, one
-//! after the other, on every store there is.
+//! The ordinary tests kill it once at every name, on local files or on the real servers that the environment names.
+//! `TIEOUT_EVERY_POINT=1` also kills and fails it at every single point, one after the other: on local files and S3, or on the
+//! servers that are named.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -170,7 +171,7 @@ async fn killed_or_failed_at_every_single_point_a_run_is_made_good_by_the_next()
     if variable("TIEOUT_EVERY_POINT").is_none() {
         return;
     }
-    for place in Place::all().await {
+    for place in Place::real_or_all().await {
         let changed = Arc::new(Shop::changed(place).await);
         let count = changed.points(&RUN).await.len();
         let cases = (1..=count).flat_map(|nth| ["kill", "fail"].map(|what| format!("{what}@{nth}")));

@@ -78,6 +78,7 @@ impl History {
         let record = Record {
             run_id: run.clone(),
             audit_sha256,
+            left_sha256: None,
             committed_at: self.now,
             owed_since: head + 1,
             deliveries: vec![delivery(&run, period, recipient)],

@@ -30,6 +30,7 @@ pub fn record(run: &str) -> Record {
         template_sha256: BTreeMap::new(),
         inputs_sha256: String::new(),
         audit_sha256: None,
+        left_sha256: None,
         deliveries: Vec::new(),
         owed_since: 0,
         by: None,
