@@ -66,7 +66,7 @@ impl Room {
         }
     }
 
-    /// Room for nothing yet, which [`Held::grows`].
+    /// Room for nothing yet, for [`Room::grow`].
     #[must_use]
     pub fn empty(&self) -> Held {
         Held { counted: MemoryConsumer::new("tables").register(&self.pool), held: Arc::clone(&self.held) }
