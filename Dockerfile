@@ -10,7 +10,9 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked
+# `--build-arg FEATURES=cluster` for pipelines whose engine is a cluster, and for its servers.
+ARG FEATURES=""
+RUN cargo build --release --locked --features "$FEATURES"
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /src/LICENSE /usr/share/doc/tieout/LICENSE

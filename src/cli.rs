@@ -1,11 +1,17 @@
 //! The command line: what was typed, nothing more.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::schedule::{At, Scheduler};
 use crate::telemetry::{LogFormat, filter};
+
+#[cfg(feature = "cluster")]
+pub use cluster::{ClusterArgs, ClusterRole, ExecutorArgs, SchedulerArgs};
 
 /// Batch ETL and reporting that ties out: every cent in is a cent out.
 #[derive(Debug, Parser)]
@@ -65,6 +71,9 @@ pub enum Verb {
     Sample(SampleArgs),
     /// Init, sample and run in a folder of its own, and where to look.
     Demo(DemoArgs),
+    /// Serve in a cluster that computes the models of pipelines whose `engine.cluster` names it.
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterArgs),
     /// Print the JSON Schema of the pipeline file, for editors.
     Schema,
 }

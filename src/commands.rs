@@ -1,5 +1,7 @@
 //! One file per verb, and what verbs share.
 
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod damaged;
 pub mod deliver;
 pub mod deliveries;
@@ -21,6 +23,7 @@ pub mod publish;
 pub mod query;
 pub mod record;
 pub mod references;
+pub mod remote;
 pub mod render;
 pub mod reports;
 pub mod run;

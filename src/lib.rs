@@ -4,6 +4,8 @@ pub mod calendar;
 pub mod checks;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod commands;
 pub mod controls;
 pub mod error;
@@ -18,6 +20,7 @@ pub mod report;
 pub mod sample;
 pub mod store;
 pub mod telemetry;
+pub mod threads;
 pub mod warehouse;
 
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -9,14 +9,20 @@ use std::process::ExitCode;
 use clap::Parser;
 use tieout::cli::{Cli, OutputFormat, Verb};
 use tieout::clock::Clock;
+#[cfg(feature = "cluster")]
+use tieout::commands::cluster;
 use tieout::commands::doctor::memory_limit;
 use tieout::commands::invocation::{Invocation, Stopping};
 use tieout::commands::{
     deliveries, demo, doctor, gc, init, plan, query, render, run, sample, schedule, status, validate, verify,
 };
 use tieout::error::{Exit, Failure, out_of_resources, panicked, says_ran_out};
+use tieout::threads::PLANNING_STACK;
 use tieout::warehouse::session::Machine;
 use tieout::{fault, pipeline, telemetry};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Something to print, and how it ended.
 type Said = (String, Exit);
@@ -43,8 +49,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Of the thread that plans queries: their expressions are walked level by level, and may be as deep as a query may be.
-const PLANNING_STACK: usize = 128 << 20;
 /// Of the threads that run them.
 const WORKER_STACK: usize = 16 << 20;
 
@@ -135,6 +139,11 @@ async fn perform(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
             let summary = sample::sample_into(&args.to, &args.shop, invocation).await?;
             let rows = summary.rows.iter().map(|(stream, rows)| format!("  {stream:<16} {rows:>12} rows"));
             done(format!("{} files written to {}\n{}", summary.files, args.to, rows.collect::<Vec<_>>().join("\n")))
+        }
+        #[cfg(feature = "cluster")]
+        Verb::Cluster(args) => {
+            Box::pin(cluster::cluster(args, invocation)).await?;
+            done(String::new())
         }
         Verb::Schema => done(serde_json::to_string_pretty(&pipeline::schema()).unwrap_or_default()),
     }

@@ -1,5 +1,6 @@
 //! Models: one SQL file, one table. Dependencies, order and scopes are read from the SQL itself.
 
+mod compared;
 mod graph;
 mod lints;
 mod sql;

@@ -9,7 +9,7 @@ pub mod elsewhere;
 pub mod environment;
 mod node;
 mod page;
-mod parse;
+pub(crate) mod parse;
 mod places;
 mod shape;
 pub mod spec;
@@ -393,6 +393,19 @@ pub struct Engine {
     pub parallelism: usize,
     /// How long a run that shows no sign of life keeps others from beginning.
     pub lease: std::time::Duration,
+    /// Who computes the models; none when this process does.
+    pub cluster: Option<ClusterSettings>,
+}
+
+/// A cluster that computes models, and how long it may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Host and port of its scheduler.
+    pub scheduler: String,
+    /// By when a step must be done.
+    pub deadline: std::time::Duration,
+    /// How long it may have no executor for the run.
+    pub patience: std::time::Duration,
 }
 
 impl Engine {

@@ -43,11 +43,17 @@ pub fn filter(text: &str) -> Result<String, String> {
     }
 }
 
+/// The cluster's libraries tell every step of every plan, and warn of metrics that executors leave out on purpose. Whoever
+/// asks for one of them by name hears it.
+const QUIET: &str =
+    "ballista_core=warn,ballista_executor=warn,ballista_scheduler=warn,ballista_scheduler::state=error,datafusion=warn";
+
 /// Starts logging. `filter` is a level or a list such as `info,tieout=debug`.
 pub fn start(format: LogFormat, filter: &str) {
     // Libraries that would log request headers or mail bodies stay quiet whatever the level.
-    let filter =
-        EnvFilter::new(format!("{filter},lettre=off,hyper=warn,reqwest=warn,object_store=warn,rustls=warn,h2=off"));
+    let filter = EnvFilter::new(format!(
+        "{QUIET},{filter},lettre=off,hyper=warn,reqwest=warn,object_store=warn,rustls=warn,h2=off"
+    ));
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Text => false,

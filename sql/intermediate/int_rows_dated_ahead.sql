@@ -44,20 +44,37 @@ with dated as (
     from spend
 ),
 
+-- When the month ends is worked out for a day, not for every row of it.
+days as (
+    select
+        dated.stream as stream,
+        dated.month as month,
+        dated.currency as currency,
+        dated.day as day,
+        cast(count(*) as decimal(20,0)) as row_count,
+        cast(sum(abs(dated.amount)) as decimal(24,4)) as amount
+    from dated
+    group by
+        dated.stream,
+        dated.month,
+        dated.currency,
+        dated.day
+),
+
 judged as (
     select
-        dated.*,
-        dated.day >= cast(cast(dated.month || '-01' as date) + interval '1 month' as date) + cast($ahead_days as int) as is_ahead
-    from dated
+        days.*,
+        days.day >= cast(cast(days.month || '-01' as date) + interval '1 month' as date) + cast($ahead_days as int) as is_ahead
+    from days
 )
 
 select
     judged.stream as stream,
     judged.month as month,
     judged.currency as currency,
-    cast(count(*) as decimal(20,0)) as row_count,
-    cast(sum(case when judged.is_ahead then cast(1 as decimal(20,0)) else cast(0 as decimal(20,0)) end) as decimal(20,0)) as rows_ahead,
-    cast(coalesce(sum(case when judged.is_ahead then abs(judged.amount) end), 0.00) as decimal(24,4)) as amount_ahead,
+    cast(sum(judged.row_count) as decimal(20,0)) as row_count,
+    cast(sum(case when judged.is_ahead then judged.row_count else cast(0 as decimal(20,0)) end) as decimal(20,0)) as rows_ahead,
+    cast(coalesce(sum(case when judged.is_ahead then judged.amount end), 0.00) as decimal(24,4)) as amount_ahead,
     max(case when judged.is_ahead then judged.day end) as latest_day
 from judged
 group by

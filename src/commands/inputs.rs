@@ -146,5 +146,6 @@ fn input_file(pipeline: &Pipeline, source: &Source, file: &PinnedFile) -> InputF
         intake: source.period_partition().and_then(|partition| period_of(pipeline, partition, &file.partitions).ok()),
         rows: None,
         suspect_nulls: std::collections::BTreeSet::new(),
+        latest: std::collections::BTreeMap::new(),
     }
 }

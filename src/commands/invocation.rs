@@ -13,6 +13,7 @@ use crate::error::{Exit, Failure};
 use crate::pipeline::Environment;
 use crate::publication::Release;
 use crate::telemetry::Progress;
+use crate::warehouse::remote::Remote;
 use crate::warehouse::session::Machine;
 
 /// Made once, in `main`.
@@ -58,6 +59,8 @@ pub struct Stopping {
     scratch: Arc<Mutex<Option<PathBuf>>>,
     /// What others would wait for when the process ends in the middle.
     lease: Arc<Mutex<Option<Release>>>,
+    /// What would go on computing when the process ends in the middle.
+    remote: Arc<Mutex<Option<Arc<dyn Remote>>>>,
 }
 
 /// How long a process that is asked to stop tries to give its lease back.
@@ -137,12 +140,23 @@ impl Stopping {
         *self.scratch.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.to_path_buf());
     }
 
+    /// Others compute for the run.
+    pub fn remote(&self, remote: Option<Arc<dyn Remote>>) {
+        *self.remote.lock().unwrap_or_else(PoisonError::into_inner) = remote;
+    }
+
     /// Removes what a run leaves that is stopped in the middle.
     pub async fn clean(&self) {
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
         // What cannot be removed now is only temporary files.
         drop(scratch.map(fs::remove_dir_all));
+        let remote = self.remote.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let cancelled = async {
+            if let Some(remote) = remote {
+                remote.cancel().await;
+            }
+        };
         // Nobody answers: then others wait until the lease is over.
-        drop(tokio::time::timeout(LAST_WORDS, self.give_back()).await);
+        drop(tokio::time::timeout(LAST_WORDS, async { tokio::join!(self.give_back(), cancelled) }).await);
     }
 }

@@ -76,7 +76,7 @@ pub struct PlannedMail {
 /// Whatever would keep the run from starting.
 pub async fn plan(args: &PeriodArgs, invocation: &Invocation) -> Result<Plan, Failure> {
     let compiled_for = |pipeline: &_| moment(pipeline, args, invocation.now);
-    let project = Project::load(&args.pipeline, &invocation.environment, compiled_for).await?;
+    let project = Project::load(&args.pipeline, invocation, compiled_for)?;
     let pipeline = &project.pipeline;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let head = Log::open(&stores, &pipeline.storage.outputs).await?.head().await?;

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use futures::executor::block_on;
 
+use crate::commands::invocation::Invocation;
 use crate::models::{ModelGraph, Query};
-use crate::pipeline::environment::Environment;
 use crate::pipeline::{Pipeline, Relation, Report};
 use crate::problem::{Problem, Problems, nearest};
 use crate::report::{LoadedReport, Texts};
+use crate::threads;
 use crate::warehouse::bindings::{Moment, bindings};
 use crate::warehouse::compile::{Compiled, compile, compile_query};
 use crate::warehouse::session::session;
@@ -38,17 +41,19 @@ impl Project {
     /// # Errors
     /// All problems that can be told: of the pipeline file, the texts of SQL and templates, and the plans as far as they do
     /// not depend on what is wrong already.
-    pub async fn load(
+    pub fn load(
         file: &Path,
-        environment: &Environment,
+        invocation: &Invocation,
         moment: impl Fn(&Pipeline) -> Result<Moment, Problems>,
     ) -> Result<Self, Problems> {
-        let (pipeline, mut problems) = Pipeline::examine(file, environment);
+        let (pipeline, mut problems) = Pipeline::examine(file, &invocation.environment);
         let Some(pipeline) = pipeline else { return Err(Problems(problems)) };
         let contracts_known = problems.is_empty();
-        let (graph, found) = ModelGraph::examine(&pipeline);
+        let threads = invocation.machine.cores;
+        let (graph, found) = ModelGraph::examine(&pipeline, threads);
         problems.extend(found.into_iter().filter(|problem| contracts_known || OF_THE_TEXT.contains(&problem.code)));
-        let reports = load_reports(&pipeline, &mut problems);
+        let reports = load_reports(&pipeline, threads, &mut problems);
+        problems.extend(without_cluster(&pipeline));
         if !contracts_known {
             return Err(Problems(problems));
         }
@@ -56,31 +61,47 @@ impl Project {
             Ok(moment) => moment,
             Err(found) => return Err(Problems(problems.into_iter().chain(found.0).collect())),
         };
-        let (compiled, found) = compile_all(&pipeline, &graph, &reports, moment).await;
+        let (compiled, found) = compile_all(&pipeline, &graph, &reports, moment, threads);
         problems.extend(found);
         Problems::none_or(problems, ()).map(|()| Self { pipeline, graph, compiled, reports })
     }
 }
 
+/// A cluster that this program cannot use.
+fn without_cluster(pipeline: &Pipeline) -> Option<Problem> {
+    let named = pipeline.engine.cluster.is_some() && !cfg!(feature = "cluster");
+    named.then(|| {
+        Problem::new("E129", "engine.cluster needs a program that is built with the feature `cluster`".to_owned())
+            .at(pipeline.place(&["engine", "cluster"]))
+            .help("cargo install --locked --path . --features cluster; or leave the key out, and this process computes")
+    })
+}
+
 /// Problems of an SQL file that do not depend on what the pipeline file says.
 const OF_THE_TEXT: [&str; 4] = ["E100", "E200", "E202", "E212"];
 
-fn load_reports(pipeline: &Pipeline, problems: &mut Vec<Problem>) -> BTreeMap<String, ProjectReport> {
+fn load_reports(pipeline: &Pipeline, threads: usize, problems: &mut Vec<Problem>) -> BTreeMap<String, ProjectReport> {
     let mut reports = BTreeMap::new();
-    for (name, report) in &pipeline.reports {
-        let read = Texts::read(&report.directory).and_then(|texts| {
-            let all = texts.shared.iter().chain(&texts.own);
-            let all = all.map(|(name, file)| (name.clone(), file.text.clone())).collect::<BTreeMap<_, _>>();
-            Ok((LoadedReport::load(report, texts)?, all))
-        });
+    let declared: Vec<&Report> = pipeline.reports.values().collect();
+    let read = threads::each(threads, &declared, |report| {
+        let texts = Texts::read(&report.directory)?;
+        let all = texts.shared.iter().chain(&texts.own);
+        let all = all.map(|(name, file)| (name.clone(), file.text.clone())).collect::<BTreeMap<_, _>>();
+        let loaded = LoadedReport::load(report, texts)?;
+        let parsed =
+            |(name, text): (&String, &String)| (name.clone(), Query::parse(&query_file(&report.directory, name), text));
+        let queries: Vec<_> = loaded.queries.iter().map(parsed).collect();
+        Ok::<_, Problems>((loaded, all, queries))
+    });
+    for ((name, report), read) in pipeline.reports.iter().zip(read) {
         match read {
             Err(found) => problems.extend(found.0),
-            Ok((loaded, texts)) => {
+            Ok((loaded, texts, parsed)) => {
                 problems.extend(missing_queries(pipeline, report, &loaded.queries));
                 let mut queries = BTreeMap::new();
-                for (query, text) in &loaded.queries {
-                    match Query::parse(&query_file(&report.directory, query), text) {
-                        Ok(parsed) => drop(queries.insert(query.clone(), parsed)),
+                for (name, parsed) in parsed {
+                    match parsed {
+                        Ok(query) => drop(queries.insert(name, query)),
                         Err(problem) => problems.push(problem),
                     }
                 }
@@ -117,40 +138,57 @@ fn query_file(directory: &Path, query: &str) -> PathBuf {
     directory.join(format!("{query}.sql"))
 }
 
-async fn compile_all(
+fn compile_all(
     pipeline: &Pipeline,
     graph: &ModelGraph,
     reports: &BTreeMap<String, ProjectReport>,
     moment: Moment,
+    threads: usize,
 ) -> (Compiled, Vec<Problem>) {
     let bindings = match bindings(pipeline, moment) {
         Ok(bindings) => bindings,
         Err(error) => return (Compiled::default(), vec![Problem::new("E125", error.to_string())]),
     };
     let context = session(Arc::new(RuntimeEnv::default()), &pipeline.calendar, 1);
-    let (compiled, mut problems) = compile(&context, pipeline, graph, &bindings).await;
-    for query in graph.checks.values().filter(|query| is_known(query, graph, &compiled)) {
-        problems.extend(compile_query(&context, query, &bindings).await.err().into_iter().flatten());
-    }
-    for report in reports.values() {
-        for (name, query) in &report.queries {
-            let unpublished = unpublished_tables(pipeline, query);
-            let lost = !unpublished.is_empty() || compiled.is_lost(query);
-            problems.extend(unpublished);
-            if lost {
-                continue;
-            }
-            match compile_query(&context, query, &bindings).await {
-                Err(found) => problems.extend(found),
-                Ok(schema) => {
-                    let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-                    problems.extend(report.loaded.check_columns(name, &columns));
-                }
-            }
+    let (compiled, mut problems) = compile(&context, pipeline, graph, &bindings, threads);
+    let checks = graph.checks.values().filter(|query| is_known(query, graph, &compiled));
+    let tables = reports.values().flat_map(|report| report.queries.iter().map(move |table| (report, table)));
+    let queries: Vec<_> = checks
+        .map(|query| (query, None))
+        .chain(tables.map(|(report, (name, query))| (query, Some((report, name.as_str())))))
+        .collect();
+    let found = threads::each(threads, &queries, |(query, table)| {
+        let planned = || block_on(compile_query(&context, query, &bindings));
+        match table {
+            None => planned().err().unwrap_or_default(),
+            Some((report, name)) => table_problems(pipeline, &compiled, report, name, query, planned),
         }
-    }
+    });
+    problems.extend(found.into_iter().flatten());
     problems.extend(control_columns(pipeline));
     (compiled, problems)
+}
+
+/// Problems of a report's table: what it reads, its query, and what the templates expect of it.
+fn table_problems(
+    pipeline: &Pipeline,
+    compiled: &Compiled,
+    report: &ProjectReport,
+    name: &str,
+    query: &Query,
+    planned: impl FnOnce() -> Result<SchemaRef, Vec<Problem>>,
+) -> Vec<Problem> {
+    let unpublished = unpublished_tables(pipeline, query);
+    if !unpublished.is_empty() || compiled.is_lost(query) {
+        return unpublished;
+    }
+    match planned() {
+        Err(found) => found,
+        Ok(schema) => {
+            let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            report.loaded.check_columns(name, &columns)
+        }
+    }
 }
 
 /// Whether all that a query reads is there; what is not has been told.

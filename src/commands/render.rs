@@ -62,7 +62,7 @@ struct Shown {
 /// written.
 pub async fn render(args: &RenderArgs, invocation: &Invocation) -> Result<Rendered, Failure> {
     let due = |pipeline: &Pipeline| crate::commands::due::last_complete(pipeline, invocation.now);
-    let project = Project::load(&args.pipeline, &invocation.environment, due).await?;
+    let project = Project::load(&args.pipeline, invocation, due)?;
     let pipeline = &project.pipeline;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &pipeline.storage.outputs).await?;

@@ -1,6 +1,8 @@
 //! `run`: everything that is due. The work of a run is to pin the inputs, build and audit the tables, check them, and render
 //! reports of them; how that is published is told in [`publish`](crate::commands::publish).
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::checks::{Finding, absent_periods, differing_totals, findings, stale_sources, undeclared_columns};
@@ -16,6 +18,7 @@ use crate::commands::outcome::{Ending, Outcome, Runs};
 use crate::commands::project::{Project, ProjectReport};
 use crate::commands::publish::{Owed, Product, Publishing, Work};
 use crate::commands::record::{RunRecord, RunWork};
+use crate::commands::remote::remote;
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::scratch::Scratch;
 use crate::commands::tables::{table_session, written};
@@ -30,6 +33,7 @@ use crate::warehouse::build::{Build, Built};
 use crate::warehouse::inputs::Inputs;
 use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{Output, sha256_hex};
+use crate::warehouse::remote::Remote;
 use crate::warehouse::reuse::Reuse;
 use crate::warehouse::session::Limits;
 
@@ -40,7 +44,7 @@ use crate::warehouse::session::Limits;
 /// unknown.
 pub async fn run(args: &RunArgs, invocation: &Invocation) -> Result<Runs, Failure> {
     let last = |pipeline: &_| moment(pipeline, &args.period, invocation.now);
-    let project = Project::load(&args.period.pipeline, &invocation.environment, last).await?;
+    let project = Project::load(&args.period.pipeline, invocation, last)?;
     let pipeline = &project.pipeline;
     let stores = Stores::new(&pipeline.storage.options, &invocation.environment)?;
     let log = Log::open(&stores, &pipeline.storage.outputs).await?;
@@ -175,7 +179,13 @@ impl Work for Run<'_> {
         let left = if self.force { Left::default() } else { Left::by_last_run(self.log).await? };
         let known = serde_json::from_value(left.audited).unwrap_or_default();
         let reuse = Reuse { definitions: definitions(self.project), parts: left.parts };
-        let built = reading(&self.inputs, &self.changed, self.tables(&scratch, &reuse)).await?;
+        let remote = remote(self.project, self.stores, self.log, &self.run_id, &self.inputs, &scratch).await?;
+        self.invocation.stopping.remote(remote.clone());
+        let built = reading(&self.inputs, &self.changed, self.tables(&scratch, &reuse, remote.as_ref())).await;
+        if let Some(remote) = remote {
+            remote.end().await;
+        }
+        let built = built?;
         let (comparisons, audited) = reading(&self.inputs, &self.changed, self.audit(&built, &known)).await?;
         let found = self.check(&built, &comparisons).await?;
         let remarks = Remarks::of(pipeline, &self.inputs, found, &comparisons);
@@ -213,7 +223,12 @@ impl Work for Run<'_> {
 }
 
 impl Run<'_> {
-    async fn tables(&self, scratch: &Scratch, reuse: &Reuse) -> Result<Built, Failure> {
+    async fn tables(
+        &self,
+        scratch: &Scratch,
+        reuse: &Reuse,
+        remote: Option<&Arc<dyn Remote>>,
+    ) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
         let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
         let output = self.output();
@@ -227,6 +242,7 @@ impl Run<'_> {
             reuse: Some(reuse),
             progress: &self.invocation.progress,
             costs: &self.costs,
+            remote,
         };
         Ok(build.run().await?)
     }
@@ -239,7 +255,8 @@ impl Run<'_> {
     async fn audit(&self, built: &Built, known: &Audited) -> Result<(Vec<Comparison>, Audited), Failure> {
         self.invocation.progress.stage("audit", 1);
         let (pipeline, inputs, output) = (&self.project.pipeline, &self.inputs, &self.output());
-        let audited = Audit { pipeline, inputs, output, known }.of(&built.files).await?;
+        let threads = self.invocation.machine.cores;
+        let audited = Audit { pipeline, inputs, output, known, threads }.of(&built.files).await?;
         self.invocation.progress.step("audit");
         Ok(audited)
     }

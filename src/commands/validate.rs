@@ -35,24 +35,29 @@ pub struct Validated {
 pub async fn validate(args: &ValidateArgs, invocation: &Invocation) -> Result<Validated, Failure> {
     let project = load(args, invocation).await?;
     let reached = if args.connect { connect(&project, invocation).await? } else { Vec::new() };
-    Ok(Validated {
+    let validated = Validated {
         pipeline: project.pipeline.name.clone(),
         sources: project.pipeline.sources.len(),
         models: project.graph.models.len(),
         checks: project.graph.checks.len(),
         reports: project.reports.len(),
         reached,
-    })
+    };
+    // Nothing follows, and to take all its syntax trees apart would be a part of the time that a person waits.
+    std::mem::forget(project);
+    Ok(validated)
 }
 
 /// The project, and its reference tables: what is wrong with one says nothing of the other.
 async fn load(args: &ValidateArgs, invocation: &Invocation) -> Result<Project, Problems> {
     let moment = |pipeline: &Pipeline| last_complete(pipeline, invocation.now);
-    let loaded = Project::load(&args.pipeline, &invocation.environment, moment).await;
-    let found = match (&loaded, Pipeline::load(&args.pipeline, &invocation.environment)) {
-        (Ok(project), _) => reference_problems(&project.pipeline, invocation).await,
-        (Err(_), Ok(pipeline)) => reference_problems(&pipeline, invocation).await,
-        (Err(_), Err(_)) => Vec::new(),
+    let loaded = Project::load(&args.pipeline, invocation, moment);
+    let found = match &loaded {
+        Ok(project) => reference_problems(&project.pipeline, invocation).await,
+        Err(_) => match Pipeline::load(&args.pipeline, &invocation.environment) {
+            Ok(pipeline) => reference_problems(&pipeline, invocation).await,
+            Err(_) => Vec::new(),
+        },
     };
     match loaded {
         Ok(project) => Problems::none_or(found, project),

@@ -49,7 +49,7 @@ pub async fn verify(args: &VerifyArgs, invocation: &Invocation) -> Result<Verifi
     let pipeline = Pipeline::load(&args.pipeline, &invocation.environment)?;
     let project = if args.recompute {
         let due = |pipeline: &Pipeline| crate::commands::due::last_complete(pipeline, invocation.now);
-        Some(Project::load(&args.pipeline, &invocation.environment, due).await?)
+        Some(Project::load(&args.pipeline, invocation, due)?)
     } else {
         None
     };

@@ -16,6 +16,7 @@ use crate::controls::{Comparison, compare};
 use crate::error::{Exit, Failure, says_ran_out};
 use crate::pipeline::{Format, Pipeline, Relation, Side};
 use crate::store::{Call, Kind};
+use crate::threads;
 use crate::warehouse::inputs::{InputFile, Inputs, SourceInput};
 use crate::warehouse::output::{Output, WrittenFile, sha256_hex};
 use crate::warehouse::text;
@@ -80,6 +81,33 @@ pub struct Audit<'a> {
     /// What earlier runs have added up. Used for files of the outputs that this run has not written, and only looked at byte
     /// by byte, and for inputs whose store says that they are the same.
     pub known: &'a Audited,
+    /// Files that are added up at once, at most.
+    pub threads: usize,
+}
+
+/// Bytes of the files that are added up at once, unless one alone has more.
+const AT_ONCE: u64 = 32 << 20;
+
+/// A file on its way to its totals.
+struct Counting<'a> {
+    /// As messages name it.
+    name: String,
+    /// The table or source that it is of.
+    of: Relation,
+    /// By which a later audit finds its totals.
+    content: String,
+    /// How many rows it must have; none when nobody has said so.
+    written: Option<u64>,
+    rows: Rows<'a>,
+}
+
+/// The rows of a file, or what is known to come of them.
+enum Rows<'a> {
+    Known(FileTotals),
+    /// Of Parquet.
+    Parquet(Bytes),
+    /// Of text, in a source.
+    Text(Bytes, &'a SourceInput, &'a InputFile),
 }
 
 impl Audit<'_> {
@@ -96,11 +124,25 @@ impl Audit<'_> {
             adding.insert(format!("{}.right", control.name), Adding::new(right)?);
         }
         let mut audited = Audited::new(definitions(self.pipeline));
-        for file in files {
-            self.add_table(file, &mut adding, &mut audited).await?;
+        for files in groups(files, self.threads, |file| file.bytes) {
+            let mut counting = Vec::new();
+            for file in files {
+                counting.push(self.written(file, &audited.definitions).await?);
+            }
+            self.add(counting, &mut adding, &mut audited)?;
         }
         for (name, input) in &self.inputs.sources {
-            self.add_source(name, input, &mut adding, &mut audited).await?;
+            let of = Relation::Source(name.clone());
+            if !adding.values().any(|adding| adding.side.of == of) {
+                continue;
+            }
+            for files in groups(&input.files, self.threads, |file| file.meta.size) {
+                let mut counting = Vec::new();
+                for file in files {
+                    counting.push(self.read(name, input, file, &audited.definitions).await?);
+                }
+                self.add(counting, &mut adding, &mut audited)?;
+            }
         }
         let mut total = |name: String| adding.remove(&name).map(|adding| adding.totals).unwrap_or_default();
         let mut comparisons = Vec::new();
@@ -111,62 +153,99 @@ impl Audit<'_> {
         Ok((comparisons, audited))
     }
 
-    async fn add_table(
+    /// Adds files that are in memory, in their order.
+    fn add(
         &self,
-        file: &WrittenFile,
+        files: Vec<Counting<'_>>,
         adding: &mut BTreeMap<String, Adding<'_>>,
         audited: &mut Audited,
     ) -> Result<(), AuditError> {
-        let name = file.path.to_string();
-        // Files of two tables may have the same bytes, and other sums are made of them.
-        let content = format!("{}/{}", file.table, file.sha256);
-        let known = self.known.of(&audited.definitions, &content).filter(|_| !self.output.wrote(&file.path));
-        let totals = if let Some(known) = known {
-            known.clone()
-        } else {
-            let read = |source| AuditError::Read { file: name.clone(), source };
-            let bytes = self.output.store.get(&file.path).await.map_err(read)?.bytes().await.map_err(read)?;
-            if sha256_hex(&bytes) != file.sha256 {
-                return Err(AuditError::Changed { file: name });
+        let totals = self.totals(&files, adding);
+        for (file, totals) in files.into_iter().zip(totals) {
+            let totals = totals?;
+            if let Some(written) = file.written.filter(|written| *written != totals.rows) {
+                return Err(AuditError::Rows { file: file.name, found: totals.rows, written });
             }
-            let mut fresh = fresh(adding, &Relation::Table(file.table.clone()));
-            let rows = add_bytes(&name, bytes, fresh.values_mut().collect())?;
-            finished(rows, fresh)
-        };
-        if totals.rows != file.rows {
-            return Err(AuditError::Rows { file: name, found: totals.rows, written: file.rows });
+            put(&file.name, &totals, adding)?;
+            audited.files.insert(file.content, totals);
         }
-        put(&name, &totals, adding)?;
-        audited.files.insert(content, totals);
         Ok(())
     }
 
-    async fn add_source(
+    /// A file of a table, as it was written.
+    async fn written(&self, file: &WrittenFile, definitions: &str) -> Result<Counting<'static>, AuditError> {
+        let (name, of) = (file.path.to_string(), Relation::Table(file.table.clone()));
+        let written = Some(file.rows);
+        // Files of two tables may have the same bytes, and other sums are made of them.
+        let content = format!("{}/{}", file.table, file.sha256);
+        let known = self.known.of(definitions, &content).filter(|_| !self.output.wrote(&file.path));
+        if let Some(known) = known {
+            return Ok(Counting { name, of, content, written, rows: Rows::Known(known.clone()) });
+        }
+        let read = |source| AuditError::Read { file: name.clone(), source };
+        let bytes = self.output.store.get(&file.path).await.map_err(read)?.bytes().await.map_err(read)?;
+        if sha256_hex(&bytes) != file.sha256 {
+            return Err(AuditError::Changed { file: name });
+        }
+        Ok(Counting { name, of, content, written, rows: Rows::Parquet(bytes) })
+    }
+
+    /// A file of a source.
+    async fn read<'f>(
         &self,
         source: &str,
-        input: &SourceInput,
-        adding: &mut BTreeMap<String, Adding<'_>>,
-        audited: &mut Audited,
-    ) -> Result<(), AuditError> {
-        let of = Relation::Source(source.to_owned());
-        if !adding.values().any(|adding| adding.side.of == of) {
-            return Ok(());
+        input: &'f SourceInput,
+        file: &'f InputFile,
+        definitions: &str,
+    ) -> Result<Counting<'f>, AuditError> {
+        let (name, of) = (input.shown(file), Relation::Source(source.to_owned()));
+        let content = sha256_hex(file.identity(source).to_string().as_bytes());
+        let known = self.known.of(definitions, &content).filter(|_| file.is_identified());
+        if let Some(known) = known {
+            return Ok(Counting { name, of, content, written: None, rows: Rows::Known(known.clone()) });
         }
-        for file in &input.files {
-            let content = sha256_hex(file.identity(source).to_string().as_bytes());
-            let known = self.known.of(&audited.definitions, &content).filter(|_| file.is_identified());
-            let totals = if let Some(known) = known {
-                known.clone()
-            } else {
-                let mut fresh = fresh(adding, &of);
-                let rows = add_input(input, file, &mut fresh.values_mut().collect::<Vec<_>>()).await?;
-                finished(rows, fresh)
-            };
-            put(&input.shown(file), &totals, adding)?;
-            audited.files.insert(content, totals);
-        }
-        Ok(())
+        let read = |source| AuditError::Read { file: name.clone(), source };
+        let bytes = input.store.get(&file.meta.location).await.map_err(read)?.bytes().await.map_err(read)?;
+        let rows = match input.source.format {
+            Format::Parquet => Rows::Parquet(bytes),
+            _ => Rows::Text(bytes, input, file),
+        };
+        Ok(Counting { name, of, content, written: None, rows })
     }
+
+    /// What each file comes to.
+    fn totals(
+        &self,
+        counting: &[Counting<'_>],
+        adding: &BTreeMap<String, Adding<'_>>,
+    ) -> Vec<Result<FileTotals, AuditError>> {
+        threads::each(self.threads, counting, |counting| {
+            let mut fresh = fresh(adding, &counting.of);
+            let rows = match &counting.rows {
+                Rows::Known(totals) => return Ok(totals.clone()),
+                Rows::Parquet(bytes) => add_bytes(&counting.name, bytes.clone(), fresh.values_mut().collect())?,
+                Rows::Text(bytes, input, file) => {
+                    add_text(&counting.name, bytes, input, file, &mut fresh.values_mut().collect::<Vec<_>>())?
+                }
+            };
+            Ok(finished(rows, fresh))
+        })
+    }
+}
+
+/// As many files each as may be in memory at once, and never none.
+fn groups<F>(files: &[F], threads: usize, size: impl Fn(&F) -> u64) -> Vec<&[F]> {
+    let (mut groups, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (at, file) in files.iter().enumerate() {
+        let is_full = at - begin >= threads || bytes + size(file) > AT_ONCE;
+        if at > begin && is_full {
+            groups.extend(files.get(begin..at));
+            (begin, bytes) = (at, 0);
+        }
+        bytes += size(file);
+    }
+    groups.extend(files.get(begin..).filter(|rest| !rest.is_empty()));
+    groups
 }
 
 /// The sides of one relation, with nothing added yet.
@@ -197,20 +276,21 @@ fn definitions(pipeline: &Pipeline) -> String {
     sha256_hex(all.join("\0").as_bytes())
 }
 
-async fn add_input(input: &SourceInput, file: &InputFile, adding: &mut [&mut Adding<'_>]) -> Result<u64, AuditError> {
-    let name = input.shown(file);
-    let read = |source| AuditError::Read { file: name.clone(), source };
-    let bytes = input.store.get(&file.meta.location).await.map_err(read)?.bytes().await.map_err(read)?;
-    if input.source.format == Format::Parquet {
-        return add_bytes(&name, bytes, adding.iter_mut().map(|adding| &mut **adding).collect());
-    }
+/// Adds a file of text to every total that wants it, and counts its rows.
+fn add_text(
+    name: &str,
+    bytes: &Bytes,
+    input: &SourceInput,
+    file: &InputFile,
+    adding: &mut [&mut Adding<'_>],
+) -> Result<u64, AuditError> {
     let undecodable = |error: text::TextError| AuditError::Control {
-        file: name.clone(),
+        file: name.to_owned(),
         source: ControlError::Decode(error.to_string()),
     };
-    let rows = text::read(&input.source, &name, &file.partitions, &bytes).map_err(undecodable)?;
+    let rows = text::read(&input.source, name, &file.partitions, bytes).map_err(undecodable)?;
     for batch in rows.kept.iter().chain(&rows.rejected) {
-        add_batch(&name, batch, adding)?;
+        add_batch(name, batch, adding)?;
     }
     Ok(rows.rows)
 }
@@ -236,4 +316,22 @@ fn add_batch(name: &str, batch: &RecordBatch, adding: &mut [&mut Adding<'_>]) ->
         added.map_err(|source| AuditError::Control { file: name.to_owned(), source })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_in_one_group_and_no_group_is_too_large() {
+        let sizes = [1, 1, 1, AT_ONCE, 1, AT_ONCE + 7, 0, AT_ONCE / 2, AT_ONCE / 2, 1];
+        for threads in 1..5 {
+            let groups = groups(&sizes, threads, |size| *size);
+            assert_eq!(groups.concat(), sizes, "{threads}");
+            let fits = |group: &&[u64]| group.len() <= threads && group.iter().sum::<u64>() <= AT_ONCE;
+            assert!(groups.iter().all(|group| group.len() == 1 || fits(group)), "{threads}: {groups:?}");
+        }
+        assert_eq!(groups(&sizes, 2, |size| *size).len(), 7);
+        assert!(groups(&[], 2, |size: &u64| *size).is_empty());
+    }
 }

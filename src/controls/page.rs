@@ -211,25 +211,35 @@ enum Numbers {
 
 impl Product {
     fn add_to(&self, sums: &mut [i128], factor: i128) -> Result<(), ControlError> {
-        // Most numbers have the scale of the sum: multiplying 128 bits with a check costs more than all the rest.
-        let times = |number: i128| match factor {
-            1 => Some(number),
-            -1 => number.checked_neg(),
-            _ => number.checked_mul(factor),
+        let added = match &self.numbers {
+            Numbers::Decimals(array) if array.null_count() == 0 => add(sums, array.values().iter().copied(), factor),
+            Numbers::Decimals(array) => add(sums, array.iter().map(Option::unwrap_or_default), factor),
+            Numbers::Made(numbers) => add(sums, numbers.iter().copied(), factor),
         };
-        let add = |sum: &mut i128, number: i128| {
-            let added = times(number).and_then(|number| sum.checked_add(number));
-            added.map(|added| *sum = added).ok_or(ControlError::Overflow)
-        };
-        let pairs = sums.iter_mut();
-        match &self.numbers {
-            Numbers::Decimals(array) if array.null_count() == 0 => {
-                pairs.zip(array.values()).try_for_each(|(sum, number)| add(sum, *number))
-            }
-            Numbers::Decimals(array) => pairs.zip(array).try_for_each(|(sum, number)| add(sum, number.unwrap_or(0))),
-            Numbers::Made(numbers) => pairs.zip(numbers).try_for_each(|(sum, number)| add(sum, *number)),
-        }
+        if added { Ok(()) } else { Err(ControlError::Overflow) }
     }
+}
+
+/// Adds to every sum its number, so many times. False when any of them has left 128 bits: whether one did is looked at
+/// once, after all of them.
+fn add(sums: &mut [i128], numbers: impl Iterator<Item = i128>, factor: i128) -> bool {
+    let pairs = sums.iter_mut().zip(numbers);
+    let mut left = false;
+    // Most numbers have the scale of the sum: multiplying 128 bits with a check costs more than all the rest.
+    match factor {
+        1 => pairs.for_each(|(sum, number)| left |= put(sum, sum.overflowing_add(number))),
+        -1 => pairs.for_each(|(sum, number)| left |= put(sum, sum.overflowing_sub(number))),
+        _ => pairs.for_each(|(sum, number)| {
+            let (number, beyond) = number.overflowing_mul(factor);
+            left |= put(sum, sum.overflowing_add(number)) || beyond;
+        }),
+    }
+    !left
+}
+
+fn put(sum: &mut i128, (value, left): (i128, bool)) -> bool {
+    *sum = value;
+    left
 }
 
 fn product(rows: &RecordBatch, term: &Term) -> Result<Product, ControlError> {

@@ -20,6 +20,9 @@ pub enum ControlError {
     Decode(String),
 }
 
+/// Rows that are added up at once. More of them would not stay near the processor from one column to the next.
+const ROWS: usize = 8192;
+
 /// The rows of a Parquet file with only the named columns.
 ///
 /// # Errors
@@ -31,7 +34,7 @@ pub fn batches_of(
     let undecodable = |error: &dyn std::fmt::Display| ControlError::Decode(error.to_string());
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|error| undecodable(&error))?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    let reader = builder.with_projection(mask).with_batch_size(65_536).build().map_err(|error| undecodable(&error))?;
+    let reader = builder.with_projection(mask).with_batch_size(ROWS).build().map_err(|error| undecodable(&error))?;
     Ok(reader.map(move |batch| batch.map_err(|error| ControlError::Decode(error.to_string()))))
 }
 

@@ -167,11 +167,12 @@ impl Totals {
         let wanted = page.wanted(&side.filter)?;
         let values = page.values(sum)?;
         let mut totals: Vec<(i128, u64)> = vec![(0, 0); groups.names.len()];
-        for (row, (value, group)) in values.unscaled.iter().zip(&groups.codes).enumerate() {
-            let counts = wanted.as_ref().is_none_or(|wanted| wanted.get(row).copied().unwrap_or(false));
-            if let Some((total, rows)) = totals.get_mut(*group).filter(|_| counts) {
-                *total = total.checked_add(*value).ok_or(ControlError::Overflow)?;
-                *rows += 1;
+        let rows = values.unscaled.iter().zip(&groups.codes);
+        match wanted {
+            None => add_rows(&mut totals, rows)?,
+            Some(wanted) => {
+                let wanted = rows.zip(wanted.iter()).filter(|(_, wanted)| **wanted);
+                add_rows(&mut totals, wanted.map(|(row, _)| row))?;
             }
         }
         for (name, (unscaled, rows)) in groups.names.iter().zip(totals).filter(|(_, (_, rows))| *rows > 0) {
@@ -194,4 +195,18 @@ impl Totals {
         total.rows = total.rows.saturating_add(rows);
         Ok(())
     }
+}
+
+/// Adds the value of every row to the total of its group.
+fn add_rows<'a>(
+    totals: &mut [(i128, u64)],
+    rows: impl Iterator<Item = (&'a i128, &'a usize)>,
+) -> Result<(), ControlError> {
+    for (value, group) in rows {
+        if let Some((total, rows)) = totals.get_mut(*group) {
+            let Some(sum) = total.checked_add(*value) else { return Err(ControlError::Overflow) };
+            (*total, *rows) = (sum, *rows + 1);
+        }
+    }
+    Ok(())
 }

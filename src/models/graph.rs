@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::models::sql::Query;
 use crate::pipeline::{BUILT_IN_CHECKS, Pipeline, Scope};
 use crate::problem::{Place, Problem, Problems, nearest};
+use crate::threads;
 
 /// A model with its place in the graph.
 #[derive(Clone, Debug)]
@@ -55,30 +56,34 @@ impl ModelGraph {
     /// # Errors
     /// All problems found: unreadable folders or SQL, two models of one name, unknown tables, cycles, impossible scopes.
     pub fn load(pipeline: &Pipeline) -> Result<Self, Problems> {
-        let (graph, problems) = Self::examine(pipeline);
+        let (graph, problems) = Self::examine(pipeline, 1);
         Problems::none_or(problems, graph)
     }
 
     /// The models as far as they can be read and ordered, and every problem of them. What has a problem has none that only
-    /// follows from it.
+    /// follows from it. So many `threads` read SQL at once.
     #[must_use]
-    pub fn examine(pipeline: &Pipeline) -> (Self, Vec<Problem>) {
+    pub fn examine(pipeline: &Pipeline, threads: usize) -> (Self, Vec<Problem>) {
         let (mut problems, mut unread) = (Vec::new(), BTreeSet::new());
-        let queries = read_queries(&pipeline.models.directories, &mut unread, &mut problems);
+        let mut queries = read_queries(threads, &pipeline.models.directories, &mut unread, &mut problems);
         let mut inputs = inputs(pipeline, &queries, &mut problems);
         inputs.extend(unread.iter().map(|name| (name.clone(), Input::Model(name.clone()))));
         let models: BTreeSet<String> = queries.keys().chain(&unread).cloned().collect();
-        let checks = read_queries(&pipeline.checks.directories, &mut unread, &mut problems);
+        let checks = read_queries(threads, &pipeline.checks.directories, &mut unread, &mut problems);
         problems.extend(unknown_tables(&queries, &inputs));
         problems.extend(unknown_tables(&checks, &inputs));
         problems.extend(unknown_models(pipeline, &models));
         problems.extend(unknown_checks(pipeline, &checks, &unread));
         let order = order(&queries, pipeline, &mut unread, &mut problems);
         let scopes = scopes(pipeline, &queries, &inputs, &order, &mut problems);
-        let models = order.into_iter().filter_map(|name| {
-            let query = queries.get(&name)?.clone();
+        let placed = order.into_iter().filter_map(|name| {
             let scope = *scopes.get(&name)?;
             let kept = is_kept(pipeline, &queries, &checks, &scopes, &name, scope);
+            Some((name, scope, kept))
+        });
+        let placed: Vec<_> = placed.collect();
+        let models = placed.into_iter().filter_map(|(name, scope, kept)| {
+            let query = queries.remove(&name)?;
             Some(Model { name, query, scope, kept })
         });
         let models = models.collect();
@@ -89,6 +94,23 @@ impl ModelGraph {
     #[must_use]
     pub fn model(&self, name: &str) -> Option<&Model> {
         self.models.iter().find(|model| model.name == name)
+    }
+
+    /// Of every model, by its position: the positions of those that make the tables and lookups it reads.
+    #[must_use]
+    pub fn needs(&self, pipeline: &Pipeline) -> Vec<BTreeSet<usize>> {
+        let positions: BTreeMap<&str, usize> =
+            self.models.iter().enumerate().map(|(at, model)| (model.name.as_str(), at)).collect();
+        let made_by = |table: &str| match self.inputs.get(table) {
+            Some(Input::Remainder(model)) => positions.get(model.as_str()).copied(),
+            _ => positions.get(table).copied(),
+        };
+        let needs = |model: &Model| {
+            let looked_up = model.query.functions.iter().filter_map(|name| pipeline.models.lookups.get(name));
+            let tables = model.query.tables.iter().map(String::as_str);
+            tables.chain(looked_up.map(|lookup| lookup.model.as_str())).filter_map(made_by).collect()
+        };
+        self.models.iter().map(needs).collect()
     }
 
     /// The models of one scope, in building order.
@@ -140,32 +162,35 @@ impl ModelGraph {
 
 /// The SQL files of folders, by file stem, for models and checks alike. `unread` gets the names of those with a problem.
 fn read_queries(
+    threads: usize,
     directories: &[PathBuf],
     unread: &mut BTreeSet<String>,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<String, Query> {
     let mut queries: BTreeMap<String, Query> = BTreeMap::new();
-    for file in sql_files(directories, problems) {
+    let files = sql_files(directories, problems);
+    let read = threads::each(threads, &files, |file| read_query(file));
+    for (file, read) in files.iter().zip(read) {
         let Some(name) = file.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned) else { continue };
-        match fs::read_to_string(&file) {
-            Err(error) => {
-                problems.push(Problem::new("E100", format!("cannot be read: {error}")).at(Place::file(&file)));
+        match read {
+            Err(problem) => {
+                problems.push(problem);
                 unread.insert(name);
             }
-            Ok(text) => match Query::parse(&file, &text) {
-                Err(problem) => {
-                    problems.push(problem);
-                    unread.insert(name);
+            Ok(query) => {
+                if let Some(other) = queries.insert(name.clone(), query) {
+                    problems.push(two_of_one_name(&name, &other.file, file));
                 }
-                Ok(query) => {
-                    if let Some(other) = queries.insert(name.clone(), query) {
-                        problems.push(two_of_one_name(&name, &other.file, &file));
-                    }
-                }
-            },
+            }
         }
     }
     queries
+}
+
+fn read_query(file: &Path) -> Result<Query, Problem> {
+    let text = fs::read_to_string(file);
+    let text = text.map_err(|error| Problem::new("E100", format!("cannot be read: {error}")).at(Place::file(file)))?;
+    Query::parse(file, &text)
 }
 
 fn two_of_one_name(name: &str, one: &Path, other: &Path) -> Problem {

@@ -4,6 +4,8 @@ mod floats;
 mod joins;
 mod order;
 
+use std::borrow::Cow;
+
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, DataFusionError, ScalarValue};
@@ -31,15 +33,14 @@ pub fn lint(query: &Query, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusio
             found.extend(joins::unkeyed(query, join));
         }
         let schema = input_schema(node);
-        for expr in node.expressions() {
-            found.extend(floats::made_in(&expr, &schema).map(|(of, problem)| problem.at(place(query, &of))));
+        node.apply_expressions(|expr| {
+            found.extend(floats::made_in(expr, &schema).map(|(of, problem)| problem.at(place(query, &of))));
             expr.apply(|expr| {
                 found.extend(lint_expr(expr, &schema).map(|problem| problem.at(place(query, expr))));
                 found.extend(mixed_times(query, expr, &schema));
                 Ok(TreeNodeRecursion::Continue)
-            })?;
-        }
-        Ok(TreeNodeRecursion::Continue)
+            })
+        })
     })?;
     let mut problems: Vec<Problem> = Vec::new();
     for problem in found {
@@ -51,12 +52,16 @@ pub fn lint(query: &Query, plan: &LogicalPlan) -> Result<Vec<Problem>, DataFusio
 }
 
 /// The columns that a node's expressions refer to.
-fn input_schema(node: &LogicalPlan) -> DFSchema {
+fn input_schema(node: &LogicalPlan) -> Cow<'_, DFSchema> {
+    let inputs = node.inputs();
+    if let [input] = inputs.as_slice() {
+        return Cow::Borrowed(input.schema());
+    }
     let mut schema = DFSchema::empty();
-    for input in node.inputs() {
+    for input in inputs {
         schema.merge(input.schema());
     }
-    schema
+    Cow::Owned(schema)
 }
 
 fn lint_expr(expr: &Expr, schema: &DFSchema) -> Option<Problem> {

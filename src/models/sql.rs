@@ -1,20 +1,20 @@
 //! One SQL text: parsed, proved to be a single query, with the names it reads and the parameters it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use datafusion::common::DataFusionError;
-use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::parser::{DFParserBuilder, ParserInput, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
     Expr, SetExpr, Statement as SqlStatement, Value, ValueWithSpan, visit_expressions, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::Span;
+use datafusion::sql::sqlparser::tokenizer::{Span, TokenWithSpan};
 
-use crate::models::words::Words;
+use crate::models::words::{Words, tokens};
 use crate::pipeline::Param;
 use crate::problem::{Place, Problem};
 
@@ -44,18 +44,20 @@ impl Query {
     /// `E200` with line and column for a syntax error, `E202` for anything but one query, `E212` for one that is too deep or
     /// too large.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problem> {
-        let words = Words::of(file, text);
+        let tokens = tokens(text);
+        let words = Words::among(file, text, tokens.as_deref().unwrap_or_default());
         if let Some(problem) = words.too_much() {
             return Err(problem);
         }
-        let mut statements = DFParser::parse_sql(text).map_err(|error| syntax_problem(file, text, &error))?.into_iter();
-        let first = match statements.next() {
+        let words = || Words::of(file, text);
+        let mut statements = statements(text, tokens).map_err(|error| syntax_problem(file, text, &error))?;
+        let first = match statements.pop_front() {
             Some(Statement::Statement(statement)) if only_reads(&statement) => Some(statement),
             _ => None,
         };
-        let Some(statement) = first else { return Err(only_one_query(words.start())) };
-        if statements.next().is_some() {
-            return Err(only_one_query(words.second_statement().unwrap_or_else(|| words.start())));
+        let Some(statement) = first else { return Err(only_one_query(words().start())) };
+        if !statements.is_empty() {
+            return Err(only_one_query(words().second_statement().unwrap_or_else(|| words().start())));
         }
         let (tables, _) = resolve_table_references(&Statement::Statement(statement.clone()), true)
             .map_err(|error| syntax_problem(file, text, &error))?;
@@ -206,11 +208,17 @@ fn mentioned(statement: &SqlStatement) -> (BTreeSet<String>, BTreeSet<String>) {
     (functions, params)
 }
 
-fn placeholder(expr: &Expr) -> Option<&str> {
+pub(super) fn placeholder(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => name.strip_prefix('$'),
         _ => None,
     }
+}
+
+/// The statements of a text, from its tokens where it has been taken apart already.
+fn statements(text: &str, tokens: Option<Vec<TokenWithSpan>>) -> Result<VecDeque<Statement>, DataFusionError> {
+    let input = tokens.map_or(ParserInput::Sql(text), ParserInput::Tokens);
+    DFParserBuilder::new(input).build()?.parse_statements()
 }
 
 /// Whether a statement is a query, and no change that begins like one.

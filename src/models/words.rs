@@ -1,6 +1,7 @@
 //! The words of an SQL text and where they stand. What is said of a query points into its text, and a text that would be
 //! too deep to walk is refused before anything walks it.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -18,19 +19,40 @@ const DEPTH: usize = 400;
 /// Selects and joins of one query: each is a level of its plan, or may be.
 const PARTS: usize = 400;
 
+/// Words, signs, blanks and comments of a text; none when it has a quote without its end.
+pub(super) fn tokens(text: &str) -> Option<Vec<TokenWithSpan>> {
+    // Every blank is one: with room from the start, none of them is moved. A text of more bytes is refused.
+    let mut tokens = Vec::with_capacity(text.len().min(BYTES) / 2);
+    Tokenizer::new(&GenericDialect {}, text).tokenize_with_location_into_buf(&mut tokens).ok()?;
+    Some(tokens)
+}
+
 /// An SQL text as words and signs, without blanks and comments.
 pub(super) struct Words<'a> {
     file: &'a Path,
     text: &'a str,
-    tokens: Vec<TokenWithSpan>,
+    /// With blanks and comments.
+    tokens: Cow<'a, [TokenWithSpan]>,
 }
 
 impl<'a> Words<'a> {
     /// The words of a text; none of a text that has a quote without its end.
     pub(super) fn of(file: &'a Path, text: &'a str) -> Self {
-        let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location().unwrap_or_default();
-        let tokens = tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-        Self { file, text, tokens }
+        Self { file, text, tokens: Cow::Owned(tokens(text).unwrap_or_default()) }
+    }
+
+    /// The words among the tokens of a text.
+    pub(super) fn among(file: &'a Path, text: &'a str, tokens: &'a [TokenWithSpan]) -> Self {
+        Self { file, text, tokens: Cow::Borrowed(tokens) }
+    }
+
+    fn words(&self) -> impl DoubleEndedIterator<Item = &TokenWithSpan> + Clone {
+        self.tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)))
+    }
+
+    /// Every word with the one before it.
+    fn pairs(&self) -> impl Iterator<Item = (&TokenWithSpan, &TokenWithSpan)> {
+        self.words().zip(self.words().skip(1))
     }
 
     /// Where something starts in the text.
@@ -42,47 +64,40 @@ impl<'a> Words<'a> {
 
     /// The first word: where a query is meant as a whole.
     pub(super) fn start(&self) -> Place {
-        let first = self.tokens.first().and_then(|token| self.place(token.span));
+        let first = self.words().next().and_then(|token| self.place(token.span));
         first.unwrap_or_else(|| Place::within(self.file, self.text, 1, 1))
     }
 
     /// The last word: where something is missing.
     pub(super) fn end(&self) -> Place {
-        self.tokens.last().and_then(|token| self.place(token.span)).unwrap_or_else(|| self.start())
+        self.words().next_back().and_then(|token| self.place(token.span)).unwrap_or_else(|| self.start())
     }
 
     /// What follows the first semicolon.
     pub(super) fn second_statement(&self) -> Option<Place> {
-        let mut rest = self.tokens.iter().skip_while(|token| token.token != Token::SemiColon);
+        let mut rest = self.words().skip_while(|token| token.token != Token::SemiColon);
         rest.find(|token| token.token != Token::SemiColon).and_then(|token| self.place(token.span))
     }
 
     /// Where a name first stands as a word of its own.
     pub(super) fn first(&self, name: &str) -> Option<Place> {
-        self.tokens.iter().find(|token| is_word(&token.token, name)).and_then(|token| self.place(token.span))
+        self.words().find(|token| is_word(&token.token, name)).and_then(|token| self.place(token.span))
     }
 
     /// Where a table is first read: after `from` or `join`, or else wherever its name stands.
     pub(super) fn table(&self, name: &str) -> Option<Place> {
-        let read = self.tokens.windows(2).find_map(|pair| match pair {
-            [one, word] if is_word(&word.token, name) => {
-                (is_word(&one.token, "from") || is_word(&one.token, "join")).then_some(word.span)
-            }
-            _ => None,
-        });
-        read.and_then(|span| self.place(span)).or_else(|| self.first(name))
+        let reads = |one: &TokenWithSpan| is_word(&one.token, "from") || is_word(&one.token, "join");
+        let read = self.pairs().find(|(one, word)| is_word(&word.token, name) && reads(one));
+        read.map(|(_, word)| word.span).and_then(|span| self.place(span)).or_else(|| self.first(name))
     }
 
     /// Where a column is given: the columns of a query are at its end, after an `as` when they are named anew.
     pub(super) fn last(&self, name: &str) -> Option<Place> {
-        let named = self.tokens.windows(2).rev().find_map(|pair| match pair {
-            [one, word] if is_word(&one.token, "as") && is_word(&word.token, name) => Some(word.span),
-            _ => None,
-        });
-        if let Some(place) = named.and_then(|span| self.place(span)) {
+        let named = self.pairs().filter(|(one, word)| is_word(&one.token, "as") && is_word(&word.token, name)).last();
+        if let Some(place) = named.and_then(|(_, word)| self.place(word.span)) {
             return Some(place);
         }
-        self.tokens.iter().rfind(|token| is_word(&token.token, name)).and_then(|token| self.place(token.span))
+        self.words().rfind(|token| is_word(&token.token, name)).and_then(|token| self.place(token.span))
     }
 
     /// Where a name is joined: after `join` or a comma, or as the name of a query in brackets.
@@ -90,13 +105,8 @@ impl<'a> Words<'a> {
         let before = |token: &Token| {
             matches!(token, Token::Comma | Token::RParen) || is_word(token, "join") || is_word(token, "as")
         };
-        let pairs = self.tokens.windows(2);
-        let mut found = pairs.filter_map(|pair| match pair {
-            [one, word] if is_word(&word.token, name) && before(&one.token) => {
-                Some((is_word(&one.token, "join"), word.span))
-            }
-            _ => None,
-        });
+        let pairs = self.pairs().filter(|(one, word)| is_word(&word.token, name) && before(&one.token));
+        let mut found = pairs.map(|(one, word)| (is_word(&one.token, "join"), word.span));
         let first = found.next()?;
         // A common table expression has the name too, and is not where it is joined.
         let joined = std::iter::once(first).chain(found).max_by_key(|(join, span)| (*join, std::cmp::Reverse(*span)));
@@ -106,7 +116,7 @@ impl<'a> Words<'a> {
     /// Where a parameter is taken.
     pub(super) fn parameter(&self, name: &str) -> Option<Place> {
         let is_it = |token: &Token| matches!(token, Token::Placeholder(text) if text.strip_prefix('$') == Some(name));
-        self.tokens.iter().find(|token| is_it(&token.token)).and_then(|token| self.place(token.span))
+        self.words().find(|token| is_it(&token.token)).and_then(|token| self.place(token.span))
     }
 
     /// The first of the words of a message that the text has too, quoted ones before others.
@@ -125,10 +135,10 @@ impl<'a> Words<'a> {
         if self.text.len() > BYTES {
             return Some(refuse(format!("the query has more than {BYTES} bytes"), None));
         }
-        if let Some(more) = self.tokens.get(WORDS) {
+        if let Some(more) = self.words().nth(WORDS) {
             return Some(refuse(format!("the query has more than {WORDS} words"), self.place(more.span)));
         }
-        if let Some(more) = self.tokens.iter().filter(|token| is_part(&token.token)).nth(PARTS) {
+        if let Some(more) = self.words().filter(|token| is_part(&token.token)).nth(PARTS) {
             let what = format!("the query has more than {PARTS} selects and joins");
             return Some(refuse(what, self.place(more.span)));
         }
@@ -141,7 +151,7 @@ impl<'a> Words<'a> {
     fn too_deep(&self) -> Option<Span> {
         let (mut above, mut here) = (Vec::new(), 0_usize);
         let mut depth = 0_usize;
-        for TokenWithSpan { token, span } in &self.tokens {
+        for TokenWithSpan { token, span } in self.words() {
             if opens(token) {
                 above.push(here);
                 (here, depth) = (0, depth + 1);

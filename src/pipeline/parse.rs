@@ -54,6 +54,16 @@ pub fn duration(text: &str) -> Option<SignedDuration> {
     number.checked_mul(*seconds).map(SignedDuration::from_secs)
 }
 
+/// `df://host:50050`: host and port.
+pub fn scheduler(text: &str) -> Option<String> {
+    let address = text.trim().strip_prefix("df://")?.trim_end_matches('/');
+    let url = url::Url::parse(&format!("df://{address}")).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.path().is_empty();
+    let nothing_else = plain && url.query().is_none() && url.fragment().is_none();
+    let (host, port) = (url.host_str().filter(|host| !host.is_empty())?, url.port()?);
+    (nothing_else && port > 0).then(|| format!("{host}:{port}"))
+}
+
 /// `-12.50` as an exact parameter.
 pub fn decimal(text: &str) -> Option<Param> {
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -392,6 +392,16 @@ pub struct EngineSpec {
     /// How long a run that shows no sign of life keeps others from beginning, such as 2m. Default: 1m.
     #[serde(default)]
     pub lease: Option<String>,
+    /// The scheduler of the cluster that computes the models, as `df://host:50050`. Default: this process computes them. It
+    /// takes a program that was built with the feature `cluster`.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// By when each step on the cluster must be done before it is cancelled and begun again, such as 30m. Default: 10m.
+    #[serde(default)]
+    pub cluster_deadline: Option<String>,
+    /// How long the cluster may have no executor for the run, such as 5m. Default: 1m.
+    #[serde(default)]
+    pub cluster_patience: Option<String>,
 }
 
 /// A map whose entries keep the order of the file.

@@ -1,6 +1,7 @@
 //! From what was written to what it means. Collects every problem with its place.
 
 mod due;
+mod engine;
 mod mail;
 mod models;
 mod paths;
@@ -11,7 +12,6 @@ mod storage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -20,8 +20,8 @@ use crate::pipeline::environment::{self, Environment, ReferenceError};
 use crate::pipeline::node::{At, Node, Read};
 use crate::pipeline::page::{Found, Page, shortened};
 use crate::pipeline::shape::{Broken, Shaped, shaped};
-use crate::pipeline::spec::{CalendarSpec, EngineSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
-use crate::pipeline::{Engine, Param, Pipeline, Secret, Storage, node, parse};
+use crate::pipeline::spec::{CalendarSpec, ParamSpec, PeriodUnitSpec, Spec, schema};
+use crate::pipeline::{Param, Pipeline, Secret, Storage, node, parse};
 use crate::problem::{Place, Problem, Problems, nearest};
 
 pub use paths::normal;
@@ -38,7 +38,6 @@ const RESERVED: [&str; 9] = [
     "period_start",
     "time_zone",
 ];
-const DEFAULT_LEASE: Duration = Duration::from_mins(1);
 
 impl Pipeline {
     /// Reads and validates a pipeline file.
@@ -316,26 +315,6 @@ impl Validator<'_> {
             }
         }
         params
-    }
-
-    fn engine(&mut self, spec: EngineSpec) -> Engine {
-        let memory_bytes = spec.memory.as_ref().and_then(|text| {
-            let bytes = parse::size(text);
-            if bytes.is_none() {
-                self.problem(&["engine", "memory"], "E106", format!("`{text}` is no size: write 512MiB or 2GiB"));
-            }
-            bytes
-        });
-        let scratch = spec.scratch.map(|folder| self.directory.join(folder));
-        let lease = spec.lease.as_deref().map_or(Some(DEFAULT_LEASE), |text| {
-            let lease = parse::duration(text).and_then(|lease| lease.try_into().ok());
-            if lease.is_none() {
-                self.problem(&["engine", "lease"], "E106", format!("`{text}` is no duration: write 30s or 2m"));
-            }
-            lease
-        });
-        let parallelism = usize::try_from(spec.parallelism).unwrap_or(0);
-        Engine { memory_bytes, scratch, parallelism, lease: lease.unwrap_or(DEFAULT_LEASE) }
     }
 
     /// Notes a problem at the deepest part of the path that is in the file.

@@ -3,14 +3,16 @@
 //! An intake is the unit of work, so memory is one intake's. Rows that belong to an older intake than the one they
 //! arrived in are carried back until they are matched.
 
+mod carried;
 mod error;
+mod finishing;
 mod intake;
+mod period;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
@@ -20,7 +22,10 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{DataFrame, SessionContext};
 
+use carried::Waiting;
 pub use error::BuildError;
+use finishing::Finishing;
+use written::{Turn, Written};
 
 use crate::calendar::Period;
 use crate::error::Exit;
@@ -30,15 +35,17 @@ use crate::telemetry::Progress;
 use crate::warehouse::bindings::{Bindings, Moment, bindings};
 use crate::warehouse::collected::Collected;
 use crate::warehouse::counted::{CountedFile, source_files};
+use crate::warehouse::cuts::Cuts;
 use crate::warehouse::execute::{self, NamedQuery, batches, bytes_of};
 use crate::warehouse::inputs::{Inputs, Intake};
-use crate::warehouse::kept::{Held, Room};
+use crate::warehouse::kept::{Held, KeptTable, Room};
 use crate::warehouse::keys::KeyRuns;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::measured::Costs;
 use crate::warehouse::output::{self, Output, WrittenFile};
 use crate::warehouse::packed::Part;
 use crate::warehouse::prepared::{self, Prepared};
+use crate::warehouse::remote::{self, Remote};
 use crate::warehouse::reuse::{Reuse, StoredParts};
 use crate::warehouse::session::{Limits, runtime, session};
 use crate::warehouse::shared::refuse_shared_keys;
@@ -71,6 +78,8 @@ pub struct Build<'a> {
     pub reuse: Option<&'a Reuse>,
     pub progress: &'a Progress,
     pub costs: &'a Costs,
+    /// What computes the models; none when this process does.
+    pub remote: Option<&'a Arc<dyn Remote>>,
 }
 
 impl Build<'_> {
@@ -88,12 +97,15 @@ impl Build<'_> {
             build: &self,
             runtime,
             bindings,
+            cuts: Cuts::of(self.pipeline, self.graph, self.moment),
+            turn: Turn::default(),
+            written: Vec::new(),
+            finishing: None,
             collected: Collected::new(&room),
             room,
             reference: BTreeMap::new(),
             lookups: Vec::new(),
-            carried: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
             part: Part::default(),
             parts: StoredParts::new(),
             files: Vec::new(),
@@ -102,28 +114,13 @@ impl Build<'_> {
             counted: Vec::new(),
             extra_columns: BTreeMap::new(),
         };
-        self.progress.stage("reference", 1);
-        building.build_reference().await?;
-        self.progress.step_with("reference", self.inputs.read_whole());
-        let intakes = self.inputs.intakes();
-        self.progress.stage("intakes", intakes.len());
-        for intake in intakes {
-            if let Err(error) = building.build_intake(intake).await {
+        let session = match building.all().await {
+            Ok(session) => session,
+            Err(error) => {
+                building.give_up().await;
                 return Err(building.explained(error).await);
             }
-            let name = intake.map_or_else(|| "all".to_owned(), |period| period.to_string());
-            self.progress.step_with(&name, self.inputs.arrived_for(intake));
-        }
-        building.refuse_shared_keys().await?;
-        let periods = building.periods();
-        self.progress.stage("periods", periods.len());
-        for period in periods {
-            building.build_period(period).await?;
-            self.progress.step(&period.to_string());
-        }
-        self.progress.stage("history", 1);
-        let session = building.build_history().await?;
-        self.progress.step("history");
+        };
         let Building { files, bindings, extra_columns, parts, collected, .. } = building;
         Ok(Built { files, session, bindings, extra_columns, parts, _collected: collected })
     }
@@ -133,20 +130,26 @@ struct Building<'a> {
     build: &'a Build<'a>,
     runtime: Arc<RuntimeEnv>,
     bindings: Bindings,
+    /// What its as-of cuts off.
+    cuts: Cuts,
     room: Room,
     /// Tables that later scopes read.
     collected: Collected,
     /// Tables of reference scope, for every session.
     reference: BTreeMap<String, (Arc<MemTable>, Held)>,
     lookups: Vec<ScalarUDF>,
-    /// Rows waiting for an older intake, by carried model, with their columns.
-    carried: BTreeMap<String, (SchemaRef, Vec<RecordBatch>)>,
-    /// Digests of these rows.
-    waiting: BTreeMap<String, String>,
-    /// What the intake that is being built has come to so far.
+    /// Rows of carried models.
+    waiting: Waiting,
+    /// What the intake or the period that is being built has come to so far.
     part: Part,
     parts: StoredParts,
+    /// All that is stored, but for what is being finished.
     files: Vec<WrittenFile>,
+    turn: Turn,
+    /// Of the intake or the period that is being built.
+    written: Vec<Written>,
+    /// The one before it, whose marts are still being written.
+    finishing: Option<Finishing>,
     keys_seen: KeyRuns,
     /// Plans of intake scope.
     prepared: Prepared,
@@ -155,9 +158,33 @@ struct Building<'a> {
 }
 
 impl Building<'_> {
+    async fn all(&mut self) -> Result<SessionContext, BuildError> {
+        let Build { inputs, progress, .. } = *self.build;
+        progress.stage("reference", 1);
+        self.build_reference().await?;
+        progress.step_with("reference", inputs.read_whole());
+        let intakes = inputs.intakes();
+        progress.stage("intakes", intakes.len());
+        for intake in intakes {
+            self.build_intake(intake).await?;
+        }
+        self.finish().await?;
+        self.refuse_shared_keys().await?;
+        let periods = self.periods();
+        progress.stage("periods", periods.len());
+        for period in periods {
+            self.build_period(period).await?;
+        }
+        self.finish().await?;
+        progress.stage("history", 1);
+        let session = self.build_history().await?;
+        progress.step("history");
+        Ok(session)
+    }
+
     async fn build_reference(&mut self) -> Result<(), BuildError> {
         let context = self.session()?;
-        self.register_sources(&context, None, Scope::Reference, true).await?;
+        self.register_sources(&context, None, Scope::Reference).await?;
         for model in self.build.graph.of_scope(Scope::Reference) {
             let plan = prepared::plan(&context, model, &self.bindings).await?;
             if !model.kept {
@@ -170,7 +197,7 @@ impl Building<'_> {
             self.write_mart(model, &context, Some(None)).await?;
             self.refer(&model.name, table).await;
         }
-        Ok(())
+        self.settle().await
     }
 
     /// Keeps a table for every session.
@@ -200,13 +227,11 @@ impl Building<'_> {
     }
 
     /// Computes a model for those that read it in the same session.
-    async fn keep(&self, context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<(), BuildError> {
-        let kept = self.room.keep(context, &model.name, plan).await.map_err(|error| failed(&model.name, error))?;
-        context.register_table(model.name.as_str(), Arc::new(kept))?;
-        Ok(())
+    async fn keep(&self, context: &SessionContext, model: &Model, plan: &LogicalPlan) -> Result<KeptTable, BuildError> {
+        self.room.keep(context, &model.name, plan).await.map_err(|error| failed(&model.name, error))
     }
 
-    /// Computes a model for those that read it in later scopes, too.
+    /// Computes a model of reference scope.
     async fn collect(
         &self,
         context: &SessionContext,
@@ -245,30 +270,6 @@ impl Building<'_> {
         intakes.chain(self.files.iter().filter_map(|file| file.period)).collect()
     }
 
-    async fn build_period(&mut self, period: Period) -> Result<(), BuildError> {
-        let context = self.session()?;
-        self.register_reference(&context)?;
-        self.register_collected(&context, Scope::Period)?;
-        let bindings = bindings(self.build.pipeline, Moment { period, as_of: self.build.moment.as_of })?;
-        for model in self.build.graph.of_scope(Scope::Period) {
-            let plan = prepared::plan(&context, model, &bindings).await?;
-            if !model.kept {
-                register_view(&context, model, plan)?;
-                continue;
-            }
-            let mart = self.build.pipeline.models.mart_of(&model.name).is_some();
-            if self.build.graph.read_later(&model.name, Scope::Period) && !mart {
-                let table = self.collect(&context, model, &plan).await?;
-                self.collected.add(&model.name, &table.schema(), &batches(&table).await)?;
-                context.register_table(model.name.as_str(), Arc::new(table))?;
-            } else {
-                self.keep(&context, model, &plan).await?;
-            }
-            self.write_mart(model, &context, Some(None)).await?;
-        }
-        Ok(())
-    }
-
     async fn build_history(&mut self) -> Result<SessionContext, BuildError> {
         let context = self.session()?;
         self.register_reference(&context)?;
@@ -281,8 +282,10 @@ impl Building<'_> {
                 register_view(&context, model, plan)?;
                 continue;
             }
-            self.keep(&context, model, &plan).await?;
+            let rows = self.keep(&context, model, &plan).await?;
+            context.register_table(model.name.as_str(), Arc::new(rows))?;
             self.write_mart(model, &context, None).await?;
+            self.settle().await?;
         }
         Ok(context)
     }
@@ -296,6 +299,9 @@ impl Building<'_> {
         let output = output::store_url()?;
         context.register_object_store(output.as_ref(), Arc::clone(&self.build.output.store));
         self.room.register_store(&context)?;
+        if let Some(remote) = self.build.remote {
+            remote::executed_by(&context, remote);
+        }
         Ok(context)
     }
 
@@ -309,14 +315,12 @@ impl Building<'_> {
         Ok(())
     }
 
-    /// Sources by contract. Whole sources belong to the reference scope and are read there once. Without `rows` the files are
-    /// only counted and their keys compared.
+    /// Sources by contract. Whole sources belong to the reference scope and are read there once.
     async fn register_sources(
         &mut self,
         context: &SessionContext,
         intake: Intake,
         scope: Scope,
-        rows: bool,
     ) -> Result<(), BuildError> {
         for (name, input) in &self.build.inputs.sources {
             let whole = input.source.period_partition().is_none();
@@ -325,10 +329,16 @@ impl Building<'_> {
             }
             let SourceRows { tables, files, extra_columns } =
                 read_source(context, input, intake, &mut self.keys_seen).await?;
+            let files: Vec<_> =
+                files.into_iter().map(|file| CountedFile { source: name.clone(), intake, ..file }).collect();
+            self.part.counted.extend(files.iter().cloned());
+            self.counted.extend(files);
+            if !extra_columns.is_empty() {
+                self.part.extra_columns.insert(name.clone(), extra_columns.clone());
+            }
             self.extra_columns.entry(name.clone()).or_default().extend(extra_columns);
-            self.counted.extend(files.into_iter().map(|file| CountedFile { source: name.clone(), intake, ..file }));
             for (table, frame) in tables {
-                if !rows || !self.is_read(&table) {
+                if !self.is_read(&table) {
                     continue;
                 }
                 // A whole source is small reference data and stays; an intake's rows are read where they are needed.
@@ -338,8 +348,7 @@ impl Building<'_> {
                     self.refer(&table, table_rows).await;
                 } else {
                     if self.build.graph.read_later(&table, Scope::Intake) {
-                        let rows = execute::collect(context, &frame.clone().into_optimized_plan()?).await?;
-                        self.collect_of_intake(&table, &rows.schema(), &batches(&rows).await)?;
+                        self.collect_for_later(context, &table, &frame.clone().into_optimized_plan()?).await?;
                     }
                     context.register_table(table.as_str(), Arc::new(NamedQuery::new(frame)))?;
                 }
@@ -375,9 +384,8 @@ impl Building<'_> {
 
     fn register_remainders(&self, context: &SessionContext) -> Result<(), BuildError> {
         for carried in &self.build.pipeline.models.carried {
-            if let Some((schema, rows)) = self.carried.get(&carried.model) {
-                let table = MemTable::try_new(Arc::clone(schema), vec![rows.clone()])?;
-                context.register_table(carried.remainder.as_str(), Arc::new(table))?;
+            if let Some(rows) = self.waiting.table(&carried.model) {
+                context.register_table(carried.remainder.as_str(), rows)?;
             }
         }
         Ok(())
@@ -404,11 +412,28 @@ impl Building<'_> {
         plan: LogicalPlan,
         intake: Option<Intake>,
     ) -> Result<(), BuildError> {
-        let Build { pipeline, output, costs, .. } = self.build;
+        let Build { pipeline, output, costs, .. } = *self.build;
         let Some(mart) = pipeline.models.mart_of(&model.name) else { return Ok(()) };
-        let (model, calendar) = (&model.name, &pipeline.calendar);
-        let writing = Writing { mart, model, intake, calendar, output, context, costs };
-        self.files.extend(writing.write(plan).await?);
+        let mut beside = self.may_be_beside(model.scope);
+        if !beside {
+            // It may be what is still being written that takes the memory.
+            self.finish().await?;
+            beside = self.may_be_beside(model.scope);
+        }
+        let writing = Writing {
+            mart: mart.clone(),
+            model: model.name.clone(),
+            intake,
+            calendar: pipeline.calendar.clone(),
+            output: output.clone(),
+            // The plan holds the tables that it reads. A session would hold all that the intake has.
+            context: if beside { self.session()? } else { context.clone() },
+            is_built: context.table_exist(model.name.as_str())?,
+            costs: costs.clone(),
+            room: self.room.clone(),
+        };
+        let written = if beside { self.turn.write(writing, plan) } else { Written::Stored(writing.write(plan).await?) };
+        self.written.push(written);
         Ok(())
     }
 }

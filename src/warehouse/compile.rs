@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -10,14 +10,17 @@ use datafusion::common::DataFusionError;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::SessionContext;
+use futures::executor::block_on;
 
 use crate::models::{Input, Model, ModelGraph, Query, lint};
 use crate::pipeline::{Mart, Pipeline};
 use crate::problem::{Place, Problem, nearest};
+use crate::threads;
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::lookup::LookupFunction;
 use crate::warehouse::schema;
 use crate::warehouse::session::analysed;
+use crate::warehouse::single_values::may_be_null;
 
 /// The table of findings that reports may read.
 pub const FINDINGS: &str = "findings";
@@ -38,39 +41,69 @@ impl Compiled {
     }
 }
 
-/// Plans and lints all models, and tells every problem of them, each in its SQL file.
-pub async fn compile(
+/// Plans and lints all models, so many `threads` at once, and tells every problem of them, each in its SQL file.
+pub fn compile(
     context: &SessionContext,
     pipeline: &Pipeline,
     graph: &ModelGraph,
     bindings: &Bindings,
+    threads: usize,
 ) -> (Compiled, Vec<Problem>) {
     let mut compiled = Compiled { schemas: BTreeMap::new(), unknown: BTreeSet::new() };
-    let mut problems = Vec::new();
     if let Err(error) = register_contracts(context, pipeline, graph) {
         return (compiled, vec![internal(&pipeline.file, &error)]);
     }
     for name in unplanned(graph) {
         compiled.unknown.extend(made_of(pipeline, name).map(str::to_owned));
     }
-    for model in &graph.models {
-        if compiled.unknown.contains(&model.name) || compiled.is_lost(&model.query) {
-            compiled.unknown.extend(made_of(pipeline, &model.name).map(str::to_owned));
-            continue;
+    let compiling = Compiling { context, pipeline, bindings, compiled: Mutex::new(compiled) };
+    let problems = Mutex::new(BTreeMap::new());
+    threads::after(threads, &graph.needs(pipeline), |at| {
+        if let Some(model) = graph.models.get(at) {
+            let found = compiling.model(model);
+            locked(&problems).insert(at, found);
         }
-        let (schema, found) = compile_model(context, pipeline, model, bindings).await;
-        problems.extend(found);
-        match schema {
-            None => compiled.unknown.extend(made_of(pipeline, &model.name).map(str::to_owned)),
-            Some(schema) => {
-                register_lookups(context, pipeline, model, &schema, &mut problems);
-                let registered = register_empty(context, pipeline, &model.name, &schema);
-                problems.extend(registered.err().map(|error| internal(&model.query.file, &error)));
-                compiled.schemas.insert(model.name.clone(), schema);
-            }
-        }
+    });
+    let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let compiled = compiling.compiled.into_inner().unwrap_or_else(PoisonError::into_inner);
+    (compiled, problems.into_values().flatten().collect())
+}
+
+/// What the threads share that compile models.
+struct Compiling<'a> {
+    context: &'a SessionContext,
+    pipeline: &'a Pipeline,
+    bindings: &'a Bindings,
+    compiled: Mutex<Compiled>,
+}
+
+impl Compiling<'_> {
+    /// Compiles a model whose inputs are compiled, and puts what it makes where its readers look.
+    fn model(&self, model: &Model) -> Vec<Problem> {
+        let lost = {
+            let compiled = locked(&self.compiled);
+            compiled.unknown.contains(&model.name) || compiled.is_lost(&model.query)
+        };
+        let (schema, mut problems) = if lost {
+            (None, Vec::new())
+        } else {
+            // Planning over tables in memory waits for nothing.
+            block_on(compile_model(self.context, self.pipeline, model, self.bindings))
+        };
+        let Some(schema) = schema else {
+            locked(&self.compiled).unknown.extend(made_of(self.pipeline, &model.name).map(str::to_owned));
+            return problems;
+        };
+        register_lookups(self.context, self.pipeline, model, &schema, &mut problems);
+        let registered = register_empty(self.context, self.pipeline, &model.name, &schema);
+        problems.extend(registered.err().map(|error| internal(&model.query.file, &error)));
+        locked(&self.compiled).schemas.insert(model.name.clone(), schema);
+        problems
     }
-    (compiled, problems)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Models whose files cannot be read, that have no place in the order, or that read what is not there.
@@ -103,13 +136,9 @@ async fn compile_model(
     model: &Model,
     bindings: &Bindings,
 ) -> (Option<SchemaRef>, Vec<Problem>) {
-    let plan = match plan(context, &model.query, bindings).await {
-        Ok(plan) => plan,
+    let (plan, mut problems) = match linted(context, &model.query, bindings).await {
+        Ok(linted) => linted,
         Err(problem) => return (None, vec![problem]),
-    };
-    let mut problems = match lint(&model.query, &plan) {
-        Ok(problems) => problems,
-        Err(error) => vec![plan_problem(&model.query, &error)],
     };
     let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
     let mart = pipeline.models.mart_of(&model.name);
@@ -127,6 +156,21 @@ async fn compile_model(
 /// # Errors
 /// The one problem that kept it from being planned.
 pub async fn plan(context: &SessionContext, query: &Query, bindings: &Bindings) -> Result<LogicalPlan, Problem> {
+    may_be_null(as_written(context, query, bindings).await?).map_err(|error| plan_problem(query, &error))
+}
+
+/// The plan of a query, and what lints find in what its author wrote.
+async fn linted(
+    context: &SessionContext,
+    query: &Query,
+    bindings: &Bindings,
+) -> Result<(LogicalPlan, Vec<Problem>), Problem> {
+    let plan = as_written(context, query, bindings).await?;
+    let problems = lint(query, &plan).unwrap_or_else(|error| vec![plan_problem(query, &error)]);
+    Ok((may_be_null(plan).map_err(|error| plan_problem(query, &error))?, problems))
+}
+
+async fn as_written(context: &SessionContext, query: &Query, bindings: &Bindings) -> Result<LogicalPlan, Problem> {
     let statement = query.bound(bindings).map_err(|error| {
         let problem = Problem::new("E126", error.to_string()).at(query.place_of_parameter(&error.0));
         match nearest(&error.0, bindings.keys().map(String::as_str)) {
@@ -134,8 +178,9 @@ pub async fn plan(context: &SessionContext, query: &Query, bindings: &Bindings) 
             None => problem.help("declare it under `params`"),
         }
     })?;
-    let plan = context.state().statement_to_plan(statement).await;
-    plan.and_then(|plan| analysed(context, plan)).map_err(|error| plan_problem(query, &error))
+    let state = context.state();
+    let plan = state.statement_to_plan(statement).await;
+    plan.and_then(|plan| analysed(&state, plan)).map_err(|error| plan_problem(query, &error))
 }
 
 /// Plans and lints a query that is no model (a check, a report's table) and gives its columns.
@@ -147,8 +192,7 @@ pub async fn compile_query(
     query: &Query,
     bindings: &Bindings,
 ) -> Result<SchemaRef, Vec<Problem>> {
-    let plan = plan(context, query, bindings).await.map_err(|problem| vec![problem])?;
-    let problems = lint(query, &plan).map_err(|error| vec![plan_problem(query, &error)])?;
+    let (plan, problems) = linted(context, query, bindings).await.map_err(|problem| vec![problem])?;
     if problems.is_empty() { Ok(Arc::new(plan.schema().as_arrow().clone())) } else { Err(problems) }
 }
 

@@ -6,14 +6,17 @@ use arrow::array::{ArrayRef, Decimal128Builder, RecordBatch, StringViewBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
+use serde::{Deserialize, Serialize};
 
 use crate::warehouse::inputs::Intake;
 use crate::warehouse::schema::source_files_schema;
 
 /// A file that was read, with its rows by its own footer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedFile {
     pub source: String,
+    /// Not stored: whoever stores it knows of which intake it is.
+    #[serde(skip)]
     pub intake: Intake,
     pub file: String,
     pub rows: u64,

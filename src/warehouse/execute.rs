@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::buffer::Buffer;
-use arrow::compute::concat_batches;
+use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType};
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionContext};
 use futures::TryStreamExt;
+
+use crate::warehouse::joins::Joins;
+use crate::warehouse::{remote, single_values};
+
+/// Rows of a batch, as operators have it.
+pub const BATCH: usize = 8192;
 
 /// The operators of an optimised plan, and its rows as they come.
 ///
@@ -23,10 +30,14 @@ use futures::TryStreamExt;
 pub async fn physical(
     context: &SessionContext,
     plan: &LogicalPlan,
+    joins: Joins,
 ) -> Result<(Arc<dyn ExecutionPlan>, SendableRecordBatchStream), DataFusionError> {
-    let state = context.state();
-    let physical = state.query_planner().create_physical_plan(plan, &state).await?;
-    let rows = execute_stream(Arc::clone(&physical), context.task_ctx())?;
+    let state = joins.state(context);
+    let physical = single_values::operators(&state, plan).await?;
+    let rows = match remote::of(&state) {
+        Some(remote) => remote.rows(&physical, &state).await?,
+        None => execute_stream(Arc::clone(&physical), state.task_ctx())?,
+    };
     Ok((physical, rows))
 }
 
@@ -35,17 +46,22 @@ pub async fn physical(
 /// # Errors
 /// When the plan cannot be executed.
 pub async fn collect(context: &SessionContext, plan: &LogicalPlan) -> Result<MemTable, DataFusionError> {
-    let (_, rows) = physical(context, plan).await?;
-    table(plan, rows.and_then(async |rows| own_text(rows)).try_collect().await?)
+    let (_, rows) = physical(context, plan, Joins::InMemory).await?;
+    table(&plan_schema(plan), rows.and_then(async |rows| own_text(rows)).try_collect().await?)
 }
 
-/// A table in memory of the rows of a plan.
+/// The columns that a plan gives.
+pub fn plan_schema(plan: &LogicalPlan) -> SchemaRef {
+    Arc::new(plan.schema().as_arrow().clone())
+}
+
+/// A table in memory of the rows of a plan with these columns.
 ///
 /// # Errors
 /// When they are not what the plan gives.
-pub fn table(plan: &LogicalPlan, rows: Vec<RecordBatch>) -> Result<MemTable, DataFusionError> {
+pub fn table(schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<MemTable, DataFusionError> {
     // An empty result still has columns.
-    let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
+    let schema = rows.first().map_or_else(|| Arc::clone(schema), RecordBatch::schema);
     MemTable::try_new(schema, vec![rows])
 }
 
@@ -56,15 +72,6 @@ pub async fn batches(table: &MemTable) -> Vec<RecordBatch> {
         all.extend(partition.read().await.iter().cloned());
     }
     all
-}
-
-/// The same rows in as little memory as they need: a few rows that a filter left, or text that points
-/// into a whole file, would otherwise keep many times their size.
-///
-/// # Errors
-/// When the batches do not have the schema's types.
-pub fn compact(schema: &SchemaRef, rows: &[RecordBatch]) -> Result<RecordBatch, DataFusionError> {
-    own_text(concat_batches(schema, rows)?)
 }
 
 /// The same rows with a copy of their text. Text points into what it was read from, a page or a whole file, and an operator
@@ -81,6 +88,33 @@ pub fn own_text(rows: RecordBatch) -> Result<RecordBatch, DataFusionError> {
         None => Arc::clone(column),
     });
     Ok(RecordBatch::try_new(rows.schema(), columns.collect())?)
+}
+
+/// The rows of a batch in batches of the size that operators work with. An operator that counts its memory counts for a piece
+/// of a large batch all of that batch.
+///
+/// # Errors
+/// Never for a batch that is whole.
+pub fn in_batches(rows: &RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> {
+    in_batches_of(BATCH, rows)
+}
+
+/// The same with batches of another size.
+///
+/// # Errors
+/// Never for a batch that is whole.
+pub fn in_batches_of(size: usize, rows: &RecordBatch) -> Result<Vec<RecordBatch>, DataFusionError> {
+    let total = rows.num_rows();
+    if total <= size {
+        return Ok(vec![rows.clone()]);
+    }
+    let batches = (0..total).step_by(size).map(|from| {
+        let piece = rows.slice(from, size.min(total - from));
+        // Taken, not sliced: of numbers and views, too, only these are to be held.
+        let all: UInt32Array = (0_u32..).take(piece.num_rows()).collect();
+        own_text(take_record_batch(&piece, &all)?)
+    });
+    batches.collect()
 }
 
 /// Bytes that the rows of a batch take, whatever larger buffers they are a part of.
@@ -130,6 +164,10 @@ impl TableProvider for NamedQuery {
             let columns = self.0.schema().columns();
             query = query.project(wanted.iter().filter_map(|index| columns.get(*index).cloned().map(Expr::Column)))?;
         }
-        state.create_physical_plan(&query.limit(0, limit)?.build()?).await
+        let query = query.limit(0, limit)?.build()?;
+        match state.as_any().downcast_ref::<SessionState>() {
+            Some(state) => single_values::operators(state, &state.optimize(&query)?).await,
+            None => state.create_physical_plan(&query).await,
+        }
     }
 }

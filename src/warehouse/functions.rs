@@ -48,13 +48,13 @@ pub(super) fn only(arrays: &[ArrayRef]) -> Result<&ArrayRef, DataFusionError> {
 
 /// `period_of(date) -> text`: the period of a day, as the pipeline's calendar writes it.
 #[derive(Debug)]
-struct PeriodOf {
-    calendar: Calendar,
+pub(super) struct PeriodOf {
+    pub(super) calendar: Calendar,
     signature: Signature,
 }
 
 impl PeriodOf {
-    fn new(calendar: Calendar) -> Self {
+    pub(super) fn new(calendar: Calendar) -> Self {
         let signature = Signature::new(TypeSignature::Exact(vec![DataType::Date32]), Volatility::Immutable);
         Self { calendar, signature }
     }
@@ -116,12 +116,12 @@ same_by_calendar!(PeriodOf);
 
 /// `money_text(decimal) -> text`: an amount as reports print it, as in `-1,234.50`.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct MoneyText {
+pub(super) struct MoneyText {
     signature: Signature,
 }
 
 impl MoneyText {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { signature: Signature::user_defined(Volatility::Immutable) }
     }
 }

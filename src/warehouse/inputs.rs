@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::array::{Array, AsArray, Int64Array};
+use arrow::compute::{cast, max};
+use arrow::datatypes::{DataType, Int64Type, Schema, TimeUnit};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::MetadataFetch;
 use parquet::errors::ParquetError;
@@ -18,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::calendar::Period;
 use crate::error;
-use crate::pipeline::{Format, Source};
+use crate::pipeline::{ColumnType, Format, Source};
 use crate::problem::{Problem, Problems};
 use crate::store::{Call, StoreError};
 use crate::telemetry::Volume;
@@ -39,6 +42,9 @@ pub struct InputFile {
     pub rows: Option<u64>,
     /// Columns that must not be null and may be, by the footer's statistics.
     pub suspect_nulls: BTreeSet<String>,
+    /// The latest day or instant in each date and timestamp column, in days or microseconds, by the footer's statistics; none
+    /// in a column without values. What the footer does not say is not here.
+    pub latest: BTreeMap<String, Option<i64>>,
 }
 
 /// A source with its pinned files. The store answers for these files only.
@@ -160,6 +166,7 @@ impl SourceInput {
                     self.extra_columns.extend(undeclared(&self.source, names));
                     file.rows = u64::try_from(footer.metadata().file_metadata().num_rows()).ok();
                     file.suspect_nulls = suspect_nulls(&self.source, footer.schema(), footer.metadata());
+                    file.latest = latest(&self.source, &footer);
                 }
             }
         }
@@ -236,4 +243,36 @@ fn proved_without_nulls(metadata: &ParquetMetaData, name: &str) -> bool {
         column.and_then(|column| column.statistics()).and_then(parquet::file::statistics::Statistics::null_count_opt)
             == Some(0)
     })
+}
+
+/// The latest values of date and timestamp columns, as far as the footer says.
+fn latest(source: &Source, footer: &ArrowReaderMetadata) -> BTreeMap<String, Option<i64>> {
+    let timed = source.columns.iter().filter(|column| matches!(column.kind, ColumnType::Date | ColumnType::Timestamp));
+    let mut latest = BTreeMap::new();
+    for column in timed {
+        if let Some(found) = groups_latest(&column.name, footer) {
+            latest.insert(column.name.clone(), max(&found));
+        }
+    }
+    latest
+}
+
+/// The latest value of each group of rows that has one; none when the footer does not say.
+fn groups_latest(column: &str, footer: &ArrowReaderMetadata) -> Option<Int64Array> {
+    let groups = footer.metadata().row_groups();
+    let statistics = StatisticsConverter::try_new(column, footer.schema(), footer.parquet_schema()).ok()?;
+    let (latest, nulls) = (statistics.row_group_maxes(groups).ok()?, statistics.row_group_null_counts(groups).ok()?);
+    let latest = match latest.data_type() {
+        DataType::Date32 => cast(&latest, &DataType::Int32),
+        DataType::Timestamp(_, zone) => cast(&latest, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        _ => return None,
+    };
+    let latest = cast(&latest.ok()?, &DataType::Int64).ok()?;
+    let latest = latest.as_primitive_opt::<Int64Type>()?;
+    // A group without a latest value must have none at all.
+    let known = groups.iter().enumerate().all(|(at, group)| {
+        let empty = nulls.is_valid(at) && u64::try_from(group.num_rows()).is_ok_and(|rows| rows == nulls.value(at));
+        latest.is_valid(at) || empty
+    });
+    known.then(|| latest.clone())
 }

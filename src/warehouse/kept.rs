@@ -4,7 +4,6 @@
 //! What is held here counts in the pool that sorts, joins and aggregates take from. Without that, a run would hold its
 //! memory twice: once as tables that the pool does not know of, once as what operators take until the pool is empty.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,19 +19,14 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
-use object_store::ObjectMeta;
 use object_store::local::LocalFileSystem;
-use parquet::arrow::ArrowWriter;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::warehouse::execute::{bytes_of, own_text, table};
+use crate::warehouse::execute::{bytes_of, own_text, plan_schema, table};
+use crate::warehouse::joins::Joins;
 use crate::warehouse::measured::{Costs, rows_of};
+use crate::warehouse::scratch_file::{Read, Removed, SCRATCH_STORE, ScratchFile, scratch_table};
 use crate::warehouse::session::Limits;
-use crate::warehouse::table::{FileTable, TableFile};
-
-const SCRATCH_STORE: &str = "scratch://run";
-/// Rows that a file is written by: what is held in memory until they are.
-const ROW_GROUP: usize = 1 << 17;
+use crate::warehouse::spool::Spools;
 
 /// What tables may take of a run's memory, and where they go beyond that.
 #[derive(Clone, Debug)]
@@ -43,6 +37,7 @@ pub struct Room {
     held: Arc<AtomicUsize>,
     scratch: PathBuf,
     files: Arc<AtomicUsize>,
+    spools: Spools,
     costs: Costs,
 }
 
@@ -62,6 +57,7 @@ impl Room {
             held: Arc::default(),
             scratch: limits.scratch.clone(),
             files: Arc::default(),
+            spools: Spools::in_folder(limits.scratch.clone()),
             costs: costs.clone(),
         }
     }
@@ -82,13 +78,22 @@ impl Room {
         true
     }
 
+    /// Whether no more than a quarter of the memory is taken, by tables and operators together.
+    pub fn is_mostly_free(&self) -> bool {
+        self.pool.reserved() <= self.limit / 2
+    }
+
     /// Room for what has to be in memory, whatever is left.
     #[must_use]
     pub fn must_hold(&self, bytes: usize) -> Held {
         let held = self.empty();
-        held.counted.grow(bytes);
-        self.held.fetch_add(bytes, Ordering::Relaxed);
+        held.must_be(bytes);
         held
+    }
+
+    /// For what is written as it comes and read once.
+    pub fn spools(&self) -> Spools {
+        self.spools.clone()
     }
 
     /// Makes the scratch folder readable for a session.
@@ -111,49 +116,130 @@ impl Room {
         name: &str,
         plan: &LogicalPlan,
     ) -> Result<KeptTable, DataFusionError> {
-        let mut rows = self.costs.stream(context, name, plan).await?;
-        let held = self.empty();
-        let mut memory: Vec<RecordBatch> = Vec::new();
+        self.costs.as_memory_allows(name, async |joins| self.keep_with(context, name, plan, joins).await).await
+    }
+
+    async fn keep_with(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        plan: &LogicalPlan,
+        joins: Joins,
+    ) -> Result<KeptTable, DataFusionError> {
+        let mut rows = self.costs.stream(context, name, plan, joins).await?;
+        let mut keeping = self.keeping(name, &plan_schema(plan), usize::MAX);
         while let Some(batch) = rows.next().await? {
-            let batch = own_text(batch)?;
-            let (fits, schema) = (self.grow(&held, bytes_of(&batch)), batch.schema());
-            memory.push(batch);
-            if !fits {
-                let (mut file, mut count) = (self.file(name, schema, &memory)?, rows_of(&memory));
-                drop((held, memory));
-                while let Some(batch) = rows.next().await? {
-                    count += rows_of(std::slice::from_ref(&batch));
-                    file.write(&batch)?;
-                }
-                self.costs.built(name, count, 0);
-                return file.table();
-            }
+            keeping.write(batch)?;
         }
-        self.costs.built(name, rows_of(&memory), held.bytes());
-        Ok(KeptTable { rows: Arc::new(table(plan, memory)?), _held: Some(held), _file: None })
+        let kept = keeping.finish()?;
+        self.costs.built(name, kept.rows, kept.held.bytes());
+        kept.table()
+    }
+
+    /// Rows of a table that are going to be kept, in memory as far as there is room, and so many bytes of it at most.
+    pub fn keeping<'a>(&'a self, name: &'a str, schema: &SchemaRef, at_most: usize) -> Keeping<'a> {
+        let schema = Arc::clone(schema);
+        let kept = Kept { schema, rows: 0, held: self.empty(), memory: Vec::new(), file: None };
+        Keeping { room: self, name, at_most, read: Read::Whole, kept, file: None }
     }
 
     /// A new file of the scratch folder, with these rows to begin with.
     ///
     /// # Errors
     /// When the scratch folder cannot be written.
-    pub fn file(&self, name: &str, schema: SchemaRef, rows: &[RecordBatch]) -> Result<ScratchFile, DataFusionError> {
+    pub fn file(
+        &self,
+        name: &str,
+        schema: SchemaRef,
+        rows: &[RecordBatch],
+        read: Read,
+    ) -> Result<ScratchFile, DataFusionError> {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let path = self.scratch.join(format!("{name}-{number}.parquet"));
-        let writer = ArrowWriter::try_new(File::create(&path)?, Arc::clone(&schema), Some(properties()))?;
-        let (name, costs) = (name.to_owned(), self.costs.clone());
-        let mut file = ScratchFile { name, writer, schema, removed: Removed(path), costs };
+        let mut file = ScratchFile::create(path, name, schema, read, &self.costs)?;
         rows.iter().try_for_each(|rows| file.write(rows))?;
         Ok(file)
     }
 }
 
-/// Written once and read a few times soon after: nothing is gained by making it small.
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
-        .set_max_row_group_row_count(Some(ROW_GROUP))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .build()
+/// Rows that are being kept: in memory, and when that does not suffice, in the scratch folder.
+pub struct Keeping<'a> {
+    room: &'a Room,
+    name: &'a str,
+    /// Bytes that they may take in memory, if there is room.
+    at_most: usize,
+    read: Read,
+    kept: Kept,
+    file: Option<ScratchFile>,
+}
+
+/// Rows where they are kept: either in memory or in a file.
+#[derive(Debug)]
+pub struct Kept {
+    pub schema: SchemaRef,
+    pub rows: u64,
+    pub held: Held,
+    pub memory: Vec<RecordBatch>,
+    pub file: Option<Removed>,
+}
+
+impl Keeping<'_> {
+    /// On disk so that readers find parts of them.
+    pub fn for_parts(self) -> Self {
+        Self { read: Read::InParts, ..self }
+    }
+
+    /// More rows.
+    ///
+    /// # Errors
+    /// When the scratch folder cannot be written.
+    pub fn write(&mut self, rows: RecordBatch) -> Result<(), DataFusionError> {
+        self.kept.rows += rows_of(std::slice::from_ref(&rows));
+        if let Some(file) = &mut self.file {
+            return file.write(&rows);
+        }
+        let rows = own_text(rows)?;
+        let bytes = bytes_of(&rows);
+        let fits = self.kept.held.bytes() + bytes <= self.at_most && self.room.grow(&self.kept.held, bytes);
+        self.kept.memory.push(rows);
+        if !fits {
+            let memory = std::mem::take(&mut self.kept.memory);
+            self.kept.schema = memory.first().map_or_else(|| Arc::clone(&self.kept.schema), RecordBatch::schema);
+            self.file = Some(self.room.file(self.name, Arc::clone(&self.kept.schema), &memory, self.read)?);
+            self.kept.held = self.room.empty();
+        }
+        Ok(())
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// When the scratch folder cannot be written.
+    pub fn finish(self) -> Result<Kept, DataFusionError> {
+        let file = self.file.map(ScratchFile::close).transpose()?;
+        Ok(Kept { file, ..self.kept })
+    }
+}
+
+impl Kept {
+    /// The rows as a table, which lives no longer than they do.
+    ///
+    /// # Errors
+    /// When the scratch file has gone.
+    pub fn provider(&self) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        Ok(match &self.file {
+            Some(file) => Arc::new(scratch_table(Arc::clone(&self.schema), [file])?.with_rows(self.rows)),
+            None => Arc::new(table(&self.schema, self.memory.clone())?),
+        })
+    }
+
+    /// The rows as a table that keeps them.
+    ///
+    /// # Errors
+    /// When the scratch file has gone.
+    pub fn table(self) -> Result<KeptTable, DataFusionError> {
+        Ok(KeptTable { rows: self.provider()?, _held: self.held, _file: self.file })
+    }
 }
 
 impl Held {
@@ -161,6 +247,14 @@ impl Held {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.counted.size()
+    }
+
+    /// Room for what takes so many bytes by now, whatever is left.
+    pub fn must_be(&self, bytes: usize) {
+        let before = self.bytes();
+        self.counted.resize(bytes);
+        self.held.fetch_add(bytes.saturating_sub(before), Ordering::Relaxed);
+        self.held.fetch_sub(before.saturating_sub(bytes), Ordering::Relaxed);
     }
 }
 
@@ -170,77 +264,11 @@ impl Drop for Held {
     }
 }
 
-/// A Parquet file that is being written.
-pub struct ScratchFile {
-    /// Of the table.
-    name: String,
-    writer: ArrowWriter<File>,
-    schema: SchemaRef,
-    removed: Removed,
-    costs: Costs,
-}
-
-impl ScratchFile {
-    fn write(&mut self, rows: &RecordBatch) -> Result<(), DataFusionError> {
-        Ok(self.writer.write(rows)?)
-    }
-
-    /// The finished file.
-    ///
-    /// # Errors
-    /// When the scratch folder cannot be written.
-    pub fn close(mut self) -> Result<Removed, DataFusionError> {
-        self.writer.finish()?;
-        self.costs.to_disk(&self.name, self.writer.bytes_written());
-        Ok(self.removed)
-    }
-
-    fn table(self) -> Result<KeptTable, DataFusionError> {
-        let schema = Arc::clone(&self.schema);
-        let file = self.close()?;
-        Ok(KeptTable { rows: Arc::new(scratch_table(schema, [&file])?), _held: None, _file: Some(file) })
-    }
-}
-
-/// A table over files of the scratch folder.
-///
-/// # Errors
-/// When one has gone.
-pub fn scratch_table<'a>(
-    schema: SchemaRef,
-    files: impl IntoIterator<Item = &'a Removed>,
-) -> Result<FileTable, DataFusionError> {
-    let files = files.into_iter().map(|Removed(path)| {
-        let metadata = std::fs::metadata(path)?;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let meta = ObjectMeta {
-            location: name.into(),
-            last_modified: metadata.modified()?.into(),
-            size: metadata.len(),
-            e_tag: None,
-            version: None,
-        };
-        Ok::<_, DataFusionError>(TableFile { meta, partitions: Vec::new() })
-    });
-    Ok(FileTable::new(ObjectStoreUrl::parse(SCRATCH_STORE)?, files.collect::<Result<_, _>>()?, schema, Vec::new()))
-}
-
-/// A finished file of the scratch folder, which goes when nobody needs it any more.
-#[derive(Debug)]
-pub struct Removed(PathBuf);
-
-impl Drop for Removed {
-    fn drop(&mut self) {
-        // What cannot be removed now goes with the scratch folder.
-        drop(std::fs::remove_file(&self.0));
-    }
-}
-
 /// A table in memory or in the scratch folder. What it takes there is given back when it is dropped.
 #[derive(Debug)]
 pub struct KeptTable {
     rows: Arc<dyn TableProvider>,
-    _held: Option<Held>,
+    _held: Held,
     _file: Option<Removed>,
 }
 

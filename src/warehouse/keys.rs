@@ -1,15 +1,17 @@
 //! Keys that occur more than once, found by hashes: within an intake at once, across intakes by merging sorted runs on
 //! disk at the end. Memory is one intake's hashes, whatever the history.
 //!
-//! A hash only raises a suspicion; the keys themselves decide.
+//! A hash only raises a suspicion; the keys themselves decide. The hashes of an intake that has not changed are those that an
+//! earlier run has left, so that its files need not be read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::filter_record_batch;
 use datafusion::common::DataFusionError;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
@@ -20,16 +22,54 @@ use futures::StreamExt;
 
 use crate::warehouse::contract::quoted;
 
+/// What a run of hashes begins with: a mark, raised with the format, and the hash of a text that is always the same. Hashes
+/// that another machine or another library makes otherwise are no use.
+const BEGINNING: usize = 16;
+const MARK: &[u8; 8] = b"tkeys 1\n";
+const ALWAYS: &str = "an order";
+
 /// The sorted key hashes of every intake, by source, in the run's scratch folder.
 #[derive(Debug)]
 pub struct KeyRuns {
     scratch: PathBuf,
     runs: BTreeMap<String, Vec<PathBuf>>,
+    /// Those added since somebody asked.
+    new: BTreeMap<String, PathBuf>,
 }
 
 impl KeyRuns {
     pub fn new(scratch: &Path) -> Self {
-        Self { scratch: scratch.to_path_buf(), runs: BTreeMap::new() }
+        Self { scratch: scratch.to_path_buf(), runs: BTreeMap::new(), new: BTreeMap::new() }
+    }
+
+    /// The files of the hashes that were added since the last call, by source.
+    pub fn take_new(&mut self) -> BTreeMap<String, PathBuf> {
+        std::mem::take(&mut self.new)
+    }
+
+    /// Whether hashes that an earlier run has left can be compared with this one's.
+    ///
+    /// # Errors
+    /// Never for the one text that is hashed.
+    pub fn fit(bytes: &[u8]) -> Result<bool, DataFusionError> {
+        let whole = bytes.len() >= BEGINNING && bytes.len().is_multiple_of(size_of::<u64>());
+        Ok(whole && bytes.starts_with(&beginning()?))
+    }
+
+    /// Keeps the hashes of an intake as an earlier run has left them. Those of one that is read, too, would be in two intakes.
+    ///
+    /// # Errors
+    /// When the scratch folder cannot be written.
+    pub fn adopt(&mut self, source: &str, bytes: &[u8]) -> Result<(), DataFusionError> {
+        let path = self.next_path(source);
+        std::fs::write(&path, bytes)?;
+        self.runs.entry(source.to_owned()).or_default().push(path);
+        Ok(())
+    }
+
+    fn next_path(&self, source: &str) -> PathBuf {
+        let number = self.runs.get(source).map_or(0, Vec::len);
+        self.scratch.join(format!("{source}-{number}.keys"))
     }
 
     /// Keeps the distinct hashes of one intake.
@@ -37,14 +77,15 @@ impl KeyRuns {
     /// # Errors
     /// When the scratch folder cannot be written.
     pub fn add(&mut self, source: &str, hashes: &[u64]) -> Result<(), DataFusionError> {
-        let runs = self.runs.entry(source.to_owned()).or_default();
-        let path = self.scratch.join(format!("{source}-{}.keys", runs.len()));
+        let path = self.next_path(source);
         let mut file = BufWriter::new(File::create(&path)?);
+        file.write_all(&beginning()?)?;
         for hash in hashes {
             file.write_all(&hash.to_le_bytes())?;
         }
         file.flush()?;
-        runs.push(path);
+        self.new.insert(source.to_owned(), path.clone());
+        self.runs.entry(source.to_owned()).or_default().push(path);
         Ok(())
     }
 
@@ -57,7 +98,11 @@ impl KeyRuns {
         let paths = self.runs.get(source).map(Vec::as_slice).unwrap_or_default();
         let mut runs = paths
             .iter()
-            .map(|path| Ok(BufReader::new(File::open(path)?)))
+            .map(|path| {
+                let mut reader = BufReader::new(File::open(path)?);
+                reader.read_exact(&mut [0; BEGINNING])?;
+                Ok(reader)
+            })
             .collect::<Result<Vec<_>, DataFusionError>>()?;
         let mut heads = BinaryHeap::new();
         for (run, reader) in runs.iter_mut().enumerate() {
@@ -75,6 +120,17 @@ impl KeyRuns {
         }
         Ok(shared)
     }
+}
+
+fn beginning() -> Result<[u8; BEGINNING], DataFusionError> {
+    let always: ArrayRef = Arc::new(StringViewArray::from(vec![ALWAYS]));
+    let hashes = hash(&RecordBatch::try_from_iter([("key", always)])?)?;
+    let hash = hashes.first().copied().unwrap_or_default().to_le_bytes();
+    let mut bytes = [0; BEGINNING];
+    let (mark, always) = bytes.split_at_mut(MARK.len());
+    mark.copy_from_slice(MARK);
+    always.copy_from_slice(&hash);
+    Ok(bytes)
 }
 
 fn next(reader: &mut impl Read) -> Result<Option<u64>, DataFusionError> {
@@ -161,4 +217,34 @@ fn hash(batch: &RecordBatch) -> Result<Vec<u64>, DataFusionError> {
     let columns: Vec<&dyn Array> = batch.columns().iter().map(ArrayRef::as_ref).collect();
     create_hashes(columns, &RandomState::default(), &mut hashes)?;
     Ok(hashes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_that_were_left_are_compared_with_new_ones_unless_they_are_made_otherwise() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut left = KeyRuns::new(folder.path());
+        left.add("orders", &[1, 3, 5]).expect("a file");
+        let path = left.take_new().remove("orders").expect("a run of hashes");
+        assert!(left.take_new().is_empty());
+        let bytes = std::fs::read(path).expect("a file");
+
+        let other = tempfile::tempdir().expect("a folder");
+        let mut runs = KeyRuns::new(other.path());
+        assert!(KeyRuns::fit(&bytes).expect("a hash"));
+        runs.adopt("orders", &bytes).expect("a file");
+        assert!(runs.take_new().is_empty(), "what is adopted is not new");
+        runs.add("orders", &[2, 3, 4]).expect("a file");
+        assert_eq!(runs.shared("orders").expect("hashes"), BTreeSet::from([3]));
+
+        for at in [0, MARK.len()] {
+            let mut otherwise = bytes.clone();
+            otherwise[at] ^= 1;
+            assert!(!KeyRuns::fit(&otherwise).expect("a hash"), "another byte {at}");
+        }
+        assert!(!KeyRuns::fit(&bytes[..bytes.len() - 1]).expect("a hash"), "cut");
+    }
 }

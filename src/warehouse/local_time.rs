@@ -30,7 +30,7 @@ fn local() -> DataType {
 /// their own day.
 #[derive(Debug)]
 pub(super) struct LocalDay {
-    calendar: Calendar,
+    pub(super) calendar: Calendar,
     signature: Signature,
 }
 
@@ -123,7 +123,7 @@ impl Stretch {
 /// show twice is the first of the two; one that they skip is as long after the skip as it is after the skip's beginning.
 #[derive(Debug)]
 pub(super) struct LocalInstant {
-    calendar: Calendar,
+    pub(super) calendar: Calendar,
     signature: Signature,
 }
 

@@ -20,21 +20,24 @@ use crate::pipeline::Lookup;
 /// A lookup over loaded versions.
 #[derive(Debug)]
 pub struct LookupFunction {
-    name: String,
-    signature: Signature,
-    max_age_days: Option<i32>,
+    pub(super) name: String,
+    pub(super) signature: Signature,
+    pub(super) max_age_days: Option<i32>,
     /// Rows of `values` per key, oldest version first.
-    versions: HashMap<Vec<u8>, Vec<Version>>,
-    values: ArrayRef,
+    pub(super) versions: HashMap<Vec<u8>, Vec<Version>>,
+    pub(super) values: ArrayRef,
+    /// All of this as bytes, once somebody has asked for them.
+    #[cfg(feature = "cluster")]
+    pub(super) portable: std::sync::OnceLock<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Version {
+pub(super) struct Version {
     /// Days since 1970-01-01, inclusive.
-    from: i32,
+    pub(super) from: i32,
     /// Exclusive.
-    to: i32,
-    row: u32,
+    pub(super) to: i32,
+    pub(super) row: u32,
 }
 
 impl LookupFunction {
@@ -57,6 +60,8 @@ impl LookupFunction {
             max_age_days: lookup.max_age_days.map(|days| i32::try_from(days).unwrap_or(i32::MAX)),
             versions: versions(name, &keys, &from, to.as_ref())?,
             values,
+            #[cfg(feature = "cluster")]
+            portable: std::sync::OnceLock::new(),
         })
     }
 

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -18,9 +19,11 @@ use parquet::schema::types::ColumnPath;
 
 use crate::calendar::{Calendar, Period};
 use crate::pipeline::Mart;
+use crate::warehouse::execute::bytes_of;
 use crate::warehouse::functions::day_of;
 use crate::warehouse::schema::mart_schema;
 use crate::warehouse::sorted::ORDER;
+use crate::warehouse::spool::{Spool, Spools};
 
 /// Rows of one file-to-be.
 pub struct MartPart {
@@ -30,6 +33,37 @@ pub struct MartPart {
     pub bytes: Vec<u8>,
 }
 
+/// Rows of one file-to-be where they wait until all are known.
+pub struct WaitingPart {
+    period: Option<Period>,
+    rows: u64,
+    bytes: Spool,
+}
+
+impl WaitingPart {
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn memory_size(&self) -> usize {
+        self.bytes.memory_size()
+    }
+
+    /// Bytes of memory that it is going to take beside when it is read.
+    ///
+    /// # Errors
+    /// When what is on disk has gone.
+    pub fn read_size(&self) -> io::Result<usize> {
+        self.bytes.read_size()
+    }
+
+    /// The file-to-be in memory.
+    ///
+    /// # Errors
+    /// When what is on disk cannot be read.
+    pub fn read(self) -> io::Result<MartPart> {
+        Ok(MartPart { period: self.period, rows: self.rows, bytes: self.bytes.read()? })
+    }
+}
+
 /// Takes a mart's rows in the order of its grain and gives one part per period.
 pub struct MartWriter<'a> {
     mart: &'a Mart,
@@ -37,6 +71,7 @@ pub struct MartWriter<'a> {
     schema: SchemaRef,
     parts: BTreeMap<Option<Period>, OpenPart>,
     periods: HashMap<i32, Period>,
+    spools: Spools,
     grain: RowConverter,
     last: Option<OwnedRow>,
     constants: HashMap<(usize, ScalarValue), ArrayRef>,
@@ -58,10 +93,17 @@ impl<'a> MartWriter<'a> {
             schema,
             parts: BTreeMap::new(),
             periods: HashMap::new(),
+            spools: Spools::default(),
             grain,
             last: None,
             constants: HashMap::new(),
         })
+    }
+
+    /// Files that are large wait in spools of these.
+    #[must_use]
+    pub fn with_spools(self, spools: Spools) -> Self {
+        Self { spools, ..self }
     }
 
     /// Writes rows, which must continue in the order of the grain. `constants` are columns that have one value in all of
@@ -76,18 +118,24 @@ impl<'a> MartWriter<'a> {
         let rows = self.declared(rows, constants)?;
         self.refuse_repeated_grain(&rows)?;
         for (period, part) in self.split(rows)? {
-            self.parts.entry(period).or_default().write(&self.schema, part)?;
+            let open = self.parts.entry(period).or_insert_with(|| OpenPart::new(self.spools.spool()));
+            open.write(&self.schema, part)?;
         }
         Ok(())
+    }
+
+    /// Bytes that the files take in memory by now.
+    pub fn memory_size(&self) -> usize {
+        self.parts.values().map(OpenPart::memory_size).sum()
     }
 
     /// Ends all files. A mart without rows gives one empty part when it is published whole, none otherwise.
     ///
     /// # Errors
     /// When a file cannot be finished.
-    pub fn finish(mut self) -> Result<Vec<MartPart>, DataFusionError> {
+    pub fn finish(mut self) -> Result<Vec<WaitingPart>, DataFusionError> {
         if self.mart.period.is_none() {
-            self.parts.entry(None).or_default();
+            self.parts.entry(None).or_insert_with(|| OpenPart::new(self.spools.spool()));
         }
         let schema = &self.schema;
         self.parts.into_iter().map(|(period, part)| part.finish(schema, period)).collect()
@@ -236,48 +284,71 @@ impl<'a> MartWriter<'a> {
 }
 
 /// A file that grows. Its first rows wait, because a small file is written in another way than a large one.
-#[derive(Default)]
 struct OpenPart {
     waiting: Vec<RecordBatch>,
     rows: usize,
-    writer: Option<ArrowWriter<Vec<u8>>>,
+    to: To,
+}
+
+/// Where its bytes go, before and after a file has been begun.
+enum To {
+    Spool(Spool),
+    Writer(Box<ArrowWriter<Spool>>),
+    /// While one becomes the other, which may fail.
+    Nowhere,
 }
 
 impl OpenPart {
     /// More rows than this make a large file.
     const SMALL: usize = 65_536;
 
-    fn write(&mut self, schema: &SchemaRef, rows: RecordBatch) -> Result<(), DataFusionError> {
-        self.rows += rows.num_rows();
-        if self.writer.is_none() {
-            self.waiting.push(rows);
-            return if self.rows > Self::SMALL { self.open(schema, true).map(drop) } else { Ok(()) };
-        }
-        Ok(self.open(schema, true)?.write(&rows)?)
+    fn new(spool: Spool) -> Self {
+        Self { waiting: Vec::new(), rows: 0, to: To::Spool(spool) }
     }
 
-    /// The writer, with everything that waited for it written.
-    fn open(&mut self, schema: &SchemaRef, large: bool) -> Result<&mut ArrowWriter<Vec<u8>>, DataFusionError> {
-        let mut writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => parquet_writer(schema, if large { &self.waiting } else { &[] })?,
+    fn write(&mut self, schema: &SchemaRef, rows: RecordBatch) -> Result<(), DataFusionError> {
+        self.rows += rows.num_rows();
+        if let To::Writer(writer) = &mut self.to {
+            return Ok(writer.write(&rows)?);
+        }
+        self.waiting.push(rows);
+        if self.rows > Self::SMALL { self.open(schema, true) } else { Ok(()) }
+    }
+
+    fn memory_size(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(bytes_of).sum();
+        let to = match &self.to {
+            To::Writer(writer) => writer.memory_size() + writer.inner().memory_size(),
+            To::Spool(_) | To::Nowhere => 0,
         };
+        waiting + to
+    }
+
+    /// Begins the file, with everything that waited for it.
+    fn open(&mut self, schema: &SchemaRef, large: bool) -> Result<(), DataFusionError> {
+        let To::Spool(spool) = std::mem::replace(&mut self.to, To::Nowhere) else {
+            return internal_err!("a file has been begun before");
+        };
+        let mut writer = parquet_writer(schema, if large { &self.waiting } else { &[] }, spool)?;
         for rows in self.waiting.drain(..) {
             writer.write(&rows)?;
         }
-        Ok(self.writer.insert(writer))
+        self.to = To::Writer(Box::new(writer));
+        Ok(())
     }
 
-    fn finish(mut self, schema: &SchemaRef, period: Option<Period>) -> Result<MartPart, DataFusionError> {
-        self.open(schema, false)?;
-        let bytes = self.writer.map(ArrowWriter::into_inner).transpose()?.unwrap_or_default();
-        Ok(MartPart { period, rows: u64::try_from(self.rows).unwrap_or(u64::MAX), bytes })
+    fn finish(mut self, schema: &SchemaRef, period: Option<Period>) -> Result<WaitingPart, DataFusionError> {
+        if matches!(self.to, To::Spool(_)) {
+            self.open(schema, false)?;
+        }
+        let To::Writer(writer) = self.to else { return internal_err!("a file has not been begun") };
+        Ok(WaitingPart { period, rows: u64::try_from(self.rows).unwrap_or(u64::MAX), bytes: writer.into_inner()? })
     }
 }
 
 /// Properties that depend on the rows alone, and no metadata beyond the columns: equal rows give equal bytes.
 /// `first` are the first rows of a large file.
-fn parquet_writer(schema: &SchemaRef, first: &[RecordBatch]) -> Result<ArrowWriter<Vec<u8>>, DataFusionError> {
+fn parquet_writer(schema: &SchemaRef, first: &[RecordBatch], to: Spool) -> Result<ArrowWriter<Spool>, DataFusionError> {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_created_by("tieout".to_owned());
@@ -298,7 +369,7 @@ fn parquet_writer(schema: &SchemaRef, first: &[RecordBatch]) -> Result<ArrowWrit
         }
     }
     let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
-    Ok(ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options)?)
+    Ok(ArrowWriter::try_new_with_options(to, Arc::clone(schema), options)?)
 }
 
 /// Decimals of up to 18 digits are 64-bit integers in Parquet.

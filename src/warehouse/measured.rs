@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,6 +22,7 @@ use crate::clock::{Seconds, Stopwatch};
 use crate::models::ModelGraph;
 use crate::pipeline::{Pipeline, Scope};
 use crate::warehouse::execute::{self, bytes_of, own_text};
+use crate::warehouse::joins::{Joins, needs_memory};
 
 /// By when all partitions of a plan have begun. Until then the plan is held, and what a join has built for it.
 const BEGUN: Duration = Duration::from_secs(1);
@@ -48,6 +50,9 @@ pub struct ModelCost {
     pub spills: u64,
     /// Bytes of its published files.
     pub output_bytes: u64,
+    /// Whether its joins were too large for memory, and were sorted instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sorted_joins: bool,
 }
 
 /// The costs of a run's models. Clones are of the same run.
@@ -79,9 +84,10 @@ impl Costs {
         context: &SessionContext,
         model: &str,
         plan: &LogicalPlan,
+        joins: Joins,
     ) -> Result<Measured, DataFusionError> {
         let since = Stopwatch::start();
-        let (plan, rows) = execute::physical(context, plan).await?;
+        let (plan, rows) = execute::physical(context, plan, joins).await?;
         Ok(Measured {
             rows,
             plan: Some(plan),
@@ -102,13 +108,47 @@ impl Costs {
         model: &str,
         plan: &LogicalPlan,
     ) -> Result<MemTable, DataFusionError> {
-        let mut rows = self.stream(context, model, plan).await?;
-        let mut all = Vec::new();
-        while let Some(batch) = rows.next().await? {
-            all.push(own_text(batch)?);
-        }
+        let all = self
+            .as_memory_allows(model, async |joins| {
+                let mut rows = self.stream(context, model, plan, joins).await?;
+                let mut all = Vec::new();
+                while let Some(batch) = rows.next().await? {
+                    all.push(own_text(batch)?);
+                }
+                Ok(all)
+            })
+            .await?;
         self.built(model, rows_of(&all), all.iter().map(bytes_of).sum());
-        execute::table(plan, all)
+        execute::table(&execute::plan_schema(plan), all)
+    }
+
+    /// Does something with the rows of a model: with its joins in memory, and if they do not fit, once more with all of them
+    /// sorted. A model that has needed that is done so from then on.
+    ///
+    /// # Errors
+    /// What the attempt ends with.
+    pub async fn as_memory_allows<T>(
+        &self,
+        model: &str,
+        attempt: impl AsyncFn(Joins) -> Result<T, DataFusionError>,
+    ) -> Result<T, DataFusionError> {
+        if self.joins(model) == Joins::InMemory {
+            match attempt(Joins::InMemory).await {
+                Err(error) if needs_memory(&error) => {
+                    tracing::info!(model, why = %error, "once more with its joins sorted");
+                    self.add(model, |cost| cost.sorted_joins = true);
+                }
+                done => return done,
+            }
+        }
+        attempt(Joins::Sorted).await
+    }
+
+    /// How the joins of a model are computed by now.
+    #[must_use]
+    pub fn joins(&self, model: &str) -> Joins {
+        let costs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if costs.get(model).is_some_and(|cost| cost.sorted_joins) { Joins::Sorted } else { Joins::InMemory }
     }
 
     /// A model was built once more.
@@ -150,6 +190,7 @@ impl ModelCost {
             spilled_bytes: 0,
             spills: 0,
             output_bytes: 0,
+            sorted_joins: false,
         }
     }
 }
@@ -167,6 +208,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// The columns of the rows.
+    pub fn schema(&self) -> SchemaRef {
+        self.rows.schema()
+    }
+
     /// The next rows.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ impl TableProvider for PrunedTable {
 }
 
 /// The column and text of `column = 'text'`.
-fn wanted_text(filter: &Expr) -> Option<(&str, &str)> {
+pub fn wanted_text(filter: &Expr) -> Option<(&str, &str)> {
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
     match (left.as_ref(), right.as_ref()) {
         (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {

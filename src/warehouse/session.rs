@@ -4,16 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::calendar::Calendar;
 use crate::pipeline::Engine;
+use crate::warehouse::build_side::physical_rules;
 use crate::warehouse::functions;
+
+/// Partitions of a query on a cluster, where nobody says how many: how many cores it has, this process does not know.
+const ON_A_CLUSTER: usize = 4;
 
 /// What a run may use. None of it may change a figure.
 #[derive(Clone, Debug)]
@@ -41,22 +45,39 @@ impl Limits {
     /// tenth more.
     #[must_use]
     pub fn of(engine: &Engine, machine: Machine, scratch: PathBuf) -> Self {
-        let parallelism = if engine.parallelism == 0 { (machine.cores / 2).max(1) } else { engine.parallelism };
+        let parallelism = match (engine.parallelism, &engine.cluster) {
+            (0, None) => (machine.cores / 2).max(1),
+            (0, Some(_)) => ON_A_CLUSTER,
+            (partitions, _) => partitions,
+        };
         Self { memory_bytes: engine.memory(machine.memory), scratch, parallelism }
     }
 }
+
+/// How many of its files a sort merges at once. It takes memory for each of them as long as there is any, and what is sorted
+/// after it would find none.
+const MERGED_AT_ONCE: usize = 8;
 
 /// Memory and spill space that all sessions of a run share.
 ///
 /// # Errors
 /// When the scratch folder cannot be used.
 pub fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+    let disk = DiskManagerBuilder::default()
+        .with_mode(DiskManagerMode::Directories(vec![limits.scratch.clone()]))
+        .with_max_spill_merge_fan_in(MERGED_AT_ONCE);
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
-        .with_disk_manager_builder(
-            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![limits.scratch.clone()])),
-        )
+        .with_disk_manager_builder(disk)
         .build_arc()
+}
+
+/// Bytes of memory that all operators of a task share, as far as there is a limit.
+pub(crate) fn memory_of(context: &TaskContext) -> usize {
+    match context.memory_pool().memory_limit() {
+        MemoryLimit::Finite(bytes) => bytes,
+        MemoryLimit::Infinite | MemoryLimit::Unknown => usize::MAX,
+    }
 }
 
 /// A session with the settings every query relies on: decimals for literals, positions in errors, no catalogue beyond
@@ -73,8 +94,12 @@ pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize
         .set_usize("datafusion.execution.sort_spill_reservation_bytes", 32 << 20)
         // One sort of all rows costs less than sorting batches and merging them, but holds them twice.
         .set_usize("datafusion.execution.sort_in_place_threshold_bytes", 32 << 20);
-    let state =
-        SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(physical_rules())
+        .build();
     let context = SessionContext::new_with_state(state);
     functions::register(&context, calendar);
     context
@@ -84,7 +109,6 @@ pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize
 ///
 /// # Errors
 /// What the analyser finds wrong.
-pub fn analysed(context: &SessionContext, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
-    let state = context.state();
+pub fn analysed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }

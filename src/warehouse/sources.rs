@@ -112,10 +112,11 @@ fn parquet_rows(
     let suspect = files.iter().any(|file| !file.suspect_nulls.is_empty());
     let schema = file_schema(&input.source);
     let schema = if suspect { nullable(&schema) } else { schema };
+    let rows = files.iter().filter_map(|file| file.rows).sum();
     let files = files.iter().map(|file| TableFile { meta: file.meta.clone(), partitions: file.partitions.clone() });
     let partitions = partition_fields(&input.source).into_iter().map(Arc::new).collect();
     let table = FileTable::new(store_url(&input.source.name)?, files.collect(), schema, partitions);
-    context.read_table(Arc::new(table))
+    context.read_table(Arc::new(table.with_rows(rows)))
 }
 
 fn footer_counts(files: &[&InputFile]) -> Vec<CountedFile> {

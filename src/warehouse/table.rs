@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, ScalarValue};
+use datafusion::common::stats::Precision;
+use datafusion::common::{DataFusionError, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
@@ -30,6 +31,8 @@ pub struct FileTable {
     store: ObjectStoreUrl,
     files: Vec<TableFile>,
     columns: TableSchema,
+    /// As far as it is known. Only plans are chosen by it.
+    rows: Option<usize>,
 }
 
 impl FileTable {
@@ -42,7 +45,22 @@ impl FileTable {
         partitions: Vec<FieldRef>,
     ) -> Self {
         let columns = TableSchema::builder(file_schema).with_table_partition_cols(partitions).build();
-        Self { store, files, columns }
+        Self { store, files, columns, rows: None }
+    }
+
+    /// With the rows that all files have together, as somebody says who has counted them.
+    #[must_use]
+    pub fn with_rows(self, rows: u64) -> Self {
+        Self { rows: usize::try_from(rows).ok(), ..self }
+    }
+
+    /// What is known of the rows. Never exact: the engine would answer from it what is to be counted.
+    fn statistics(&self) -> Statistics {
+        let unknown = Statistics::new_unknown(self.columns.table_schema());
+        match self.rows {
+            Some(rows) => Statistics { num_rows: Precision::Inexact(rows), ..unknown },
+            None => unknown,
+        }
     }
 
     fn groups(&self, partitions: usize) -> Vec<FileGroup> {
@@ -89,6 +107,7 @@ impl TableProvider for FileTable {
             .with_file_groups(self.groups(state.config().target_partitions()))
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
+            .with_statistics(self.statistics())
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }

@@ -9,5 +9,9 @@ pub mod places;
 pub mod project;
 pub mod relays;
 pub mod s3;
+#[cfg(feature = "cluster")]
+pub mod servers;
 pub mod shop;
+#[cfg(feature = "cluster")]
+pub mod slow;
 pub mod smtp;

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod doctor;
 mod due;
 mod fixtures;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 /// Rows of the layout; a module may import its own row and those below.
 const ROWS: [&[&str]; 7] = [
-    &["calendar", "clock", "number", "telemetry", "problem", "error", "fault"],
+    &["calendar", "clock", "number", "telemetry", "problem", "error", "fault", "threads"],
     &["pipeline", "store"],
     &["warehouse", "models"],
-    &["checks", "controls", "publication"],
+    &["checks", "controls", "publication", "cluster"],
     &["report"],
     &["mail"],
     &["commands", "cli", "sample"],
@@ -18,9 +18,9 @@ const ROWS: [&[&str]; 7] = [
 const OWNERS: [(&str, &[&str]); 9] = [
     ("clap", &["cli", "main", "commands", "telemetry"]),
     ("serde_yaml", &["pipeline"]),
-    ("object_store", &["store", "warehouse", "controls", "publication", "mail", "sample", "commands"]),
-    ("datafusion", &["models", "warehouse", "checks", "commands"]),
-    ("arrow", &["models", "warehouse", "checks", "controls", "report", "sample", "commands"]),
+    ("object_store", &["store", "warehouse", "controls", "publication", "mail", "sample", "commands", "cluster"]),
+    ("datafusion", &["models", "warehouse", "checks", "commands", "cluster"]),
+    ("arrow", &["models", "warehouse", "checks", "controls", "report", "sample", "commands", "cluster"]),
     ("parquet", &["warehouse", "controls", "sample"]),
     ("tera", &["report"]),
     ("lettre", &["mail"]),

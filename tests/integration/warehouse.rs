@@ -77,6 +77,44 @@ async fn the_same_inputs_give_the_same_bytes_whatever_the_parallelism() {
     assert_eq!(first, digests(machine.build("run-3").await));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_inputs_give_the_same_bytes_however_little_memory_there_is() {
+    let mut machine = Machine::new();
+    let id = |kind: &str, number: usize| format!("{kind} {:0>120}", (number * 7919) % ROWS);
+    let at =
+        |month: usize, number: usize| format!("2026-{month:0>2}-{:0>2}T{:0>2}:30:00Z", number % 31 + 1, number % 24);
+    for (month, folder) in [(8, "2026-08"), (10, "2026-10")] {
+        let rows: Vec<_> = (0..ROWS).map(|number| (id(folder, number), at(month, number))).collect();
+        let rows: Vec<_> = rows.iter().map(|(id, at)| (Some(id.as_str()), at.as_str(), 123, None)).collect();
+        machine.postings(folder, &rows);
+    }
+    // Half of them wait for the older intake.
+    let reversals: Vec<_> = (0..ROWS)
+        .map(|number| {
+            let of = if number % 2 == 0 { "2026-08" } else { "2026-10" };
+            (id("reversal", number), at(10, number), id(of, number))
+        })
+        .collect();
+    let reversals: Vec<_> =
+        reversals.iter().map(|(id, at, of)| (Some(id.as_str()), at.as_str(), 45, Some(of.as_str()))).collect();
+    machine.reversals("2026-10", &reversals);
+
+    let digests =
+        |built: tieout::warehouse::build::Built| built.files.into_iter().map(|file| file.sha256).collect::<Vec<_>>();
+    let ample = digests(machine.build("run-1").await);
+    let on_disk = |machine: &Machine| {
+        let costs = machine.costs.models();
+        (costs.iter().any(|cost| cost.scratch_bytes > 0), costs.iter().any(|cost| cost.sorted_joins))
+    };
+    assert_eq!(on_disk(&machine), (false, false));
+    machine.memory_bytes = 64 << 20;
+    assert_eq!(ample, digests(machine.build("run-2").await));
+    assert_eq!(on_disk(&machine), (true, true), "tables are on disk, and joins are sorted");
+}
+
+/// More than fit into a small file, and many batches.
+const ROWS: usize = 60_000;
+
 #[tokio::test]
 async fn an_audit_holds_for_what_was_written_and_sees_a_changed_file() {
     let machine = Machine::new();
@@ -85,7 +123,7 @@ async fn an_audit_holds_for_what_was_written_and_sees_a_changed_file() {
     let (pipeline, output) = (machine.pipeline(), machine.output("run-1"));
     let inputs = machine.inputs(&pipeline).await;
     let known = Audited::default();
-    let audit = Audit { pipeline: &pipeline, inputs: &inputs, output: &output, known: &known };
+    let audit = Audit { pipeline: &pipeline, inputs: &inputs, output: &output, known: &known, threads: 2 };
     let (comparisons, _) = audit.of(&built.files).await.expect("reads back");
     assert_eq!(comparisons.len(), 1);
     assert!(comparisons[0].holds(), "{comparisons:?}");

@@ -46,7 +46,30 @@ pub(super) fn made_in(expr: &Expr, schema: &DFSchema) -> Option<(Expr, Problem)>
 
 fn is_made_here(expr: &Expr, schema: &DFSchema) -> bool {
     let hidden = function_name(expr).is_some_and(|name| HIDDEN.contains(&name));
-    hidden || (is_float(expr, schema) && !is_passed_on(expr, schema) && !is_volatile(expr))
+    // Most of an expression is columns, numbers and conditions: what cannot be it need not be given a type.
+    hidden
+        || (!is_name(expr)
+            && !is_condition(expr)
+            && is_float(expr, schema)
+            && !is_passed_on(expr, schema)
+            && !is_volatile(expr))
+}
+
+/// What stands for a value that was made elsewhere.
+fn is_name(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_) | Expr::Alias(_))
+}
+
+/// What is true or false, whatever it compares.
+fn is_condition(expr: &Expr) -> bool {
+    match expr {
+        // Those that the engine can bound are the comparisons.
+        Expr::BinaryExpr(binary) => binary.op.is_logic_operator() || binary.op.supports_propagation(),
+        Expr::Not(_) | Expr::IsNull(_) | Expr::IsNotNull(_) | Expr::InList(_) | Expr::Between(_) | Expr::Like(_) => {
+            true
+        }
+        _ => false,
+    }
 }
 
 fn is_float(expr: &Expr, schema: &DFSchema) -> bool {
@@ -54,8 +77,7 @@ fn is_float(expr: &Expr, schema: &DFSchema) -> bool {
 }
 
 fn is_passed_on(expr: &Expr, schema: &DFSchema) -> bool {
-    let mut passed =
-        matches!(expr, Expr::Column(_) | Expr::OuterReferenceColumn(..) | Expr::ScalarSubquery(_) | Expr::Alias(_));
+    let mut passed = false;
     // The walk itself fails at nothing.
     let _ = expr.apply_children(|child| {
         passed |= is_float(child, schema);

@@ -6,25 +6,25 @@ use datafusion::sql::sqlparser::ast::{Distinct, Query as SqlQuery, Select, SetEx
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use crate::models::Query;
-use crate::models::words::Words;
 use crate::problem::Problem;
 
 /// Problems of a query's syntax tree.
 pub(super) fn unordered(query: &Query) -> Vec<Problem> {
-    let mut look = Look { words: query.words(), found: Vec::new() };
+    let mut look = Look { query, found: Vec::new() };
     let _: ControlFlow<()> = query.statement.visit(&mut look);
     look.found
 }
 
 struct Look<'a> {
-    words: Words<'a>,
+    query: &'a Query,
     found: Vec<Problem>,
 }
 
 impl Look<'_> {
     fn note(&mut self, problem: Problem, span: Option<Span>, word: &str) {
-        let place = span.and_then(|span| self.words.place(span)).or_else(|| self.words.first(word));
-        self.found.push(problem.at(place.unwrap_or_else(|| self.words.start())));
+        let words = self.query.words();
+        let place = span.and_then(|span| words.place(span)).or_else(|| words.first(word));
+        self.found.push(problem.at(place.unwrap_or_else(|| words.start())));
     }
 
     fn distinct_on(&mut self, select: &Select) {

@@ -54,6 +54,7 @@ impl Kept {
         let left = Left::of(log, &head.entry.record).await.unwrap_or_default();
         for part in left.parts.into_values() {
             kept.paths.extend(part.files.into_iter().map(|file| file.path));
+            kept.paths.extend(part.keys.into_values().map(|keys| keys.path));
             kept.paths.insert(part.path);
         }
         Ok(kept)

@@ -12,7 +12,10 @@ pub(super) fn is_ours(path: &str) -> bool {
         ["_tieout", "runs", run, file] => {
             is_run_id(run) && ["inputs.json", "plan.json", "audit.json", "left.json", "done.json"].contains(file)
         }
-        ["_tieout", "runs", run, "parts", file] => is_run_id(run) && has_ending(file, ".part"),
+        ["_tieout", "runs", run, "parts", file] => {
+            is_run_id(run) && (has_ending(file, ".part") || has_ending(file, ".keys"))
+        }
+        ["_tieout", "runs", run, "staged", file] => is_run_id(run) && has_ending(file, ".parquet"),
         ["_tieout", "runs", run, "mail", _, file] => is_run_id(run) && has_ending(file, ".eml"),
         _ => false,
     }
@@ -52,6 +55,8 @@ mod tests {
             format!("_tieout/manifest/{hash}.json"),
             format!("_tieout/runs/{run}/inputs.json"),
             format!("_tieout/runs/{run}/parts/2026-10.part"),
+            format!("_tieout/runs/{run}/parts/2026-10-orders.keys"),
+            format!("_tieout/runs/{run}/staged/{hash}.parquet"),
             format!("_tieout/runs/{run}/mail/monthly/0123.eml"),
         ] {
             assert!(is_ours(&ours), "{ours}");

@@ -7,6 +7,7 @@ use crate::problem::{Problem, Problems};
 use crate::store::{Call, Kind, store_cause};
 use crate::warehouse::bindings::BindingError;
 use crate::warehouse::packed::PackError;
+use crate::warehouse::remote::RemoteError;
 use crate::warehouse::sources::SourceError;
 
 /// Why a build stopped. Nothing of it has been published.
@@ -43,9 +44,12 @@ impl BuildError {
     }
 }
 
-/// A store's refusal passes, or can be lifted, and so does what ran out on this machine, however deep the engine has wrapped
+/// What a cluster is to blame for, it says itself. A store's refusal passes, or can be lifted, and so does what ran out on this machine, however deep the engine has wrapped
 /// it; anything else came with the data.
 fn engine_exit(error: &DataFusionError) -> Exit {
+    if let Some(remote) = RemoteError::beneath(error) {
+        return remote.exit();
+    }
     if let Some(cause) = store_cause(error) {
         return Kind::of(Call::Get, cause).exit();
     }
@@ -59,6 +63,10 @@ fn engine_exit(error: &DataFusionError) -> Exit {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
+        // It says itself what it is and what to do.
+        if let Some(remote) = RemoteError::beneath(&error) {
+            return Self::new(remote.exit(), remote.clone());
+        }
         match error.exit() {
             // What a store says of its own disk is told as it says it.
             Exit::Resources if store_cause(&error).is_none() => {

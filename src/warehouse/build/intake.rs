@@ -1,50 +1,55 @@
 //! One intake: its models, its marts and what it leaves for older ones; or all of that as an earlier run has left it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
-use arrow::datatypes::SchemaRef;
-use arrow::row::{RowConverter, SortField};
-use datafusion::catalog::TableProvider as _;
-use datafusion::common::{DataFusionError, JoinType};
-use datafusion::datasource::MemTable;
-use datafusion::logical_expr::col;
+use arrow::array::RecordBatch;
+use datafusion::catalog::TableProvider;
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 
-use super::{Build, BuildError, Building, register_view};
+use super::finishing::Finishing;
+use super::{Build, BuildError, Building, failed, register_view};
 use crate::models::Model;
-use crate::pipeline::{Carried, Scope};
-use crate::warehouse::contract::quoted;
-use crate::warehouse::execute::{batches, compact};
+use crate::pipeline::Scope;
+use crate::warehouse::execute::in_batches;
 use crate::warehouse::inputs::Intake;
-use crate::warehouse::output::sha256_hex;
-use crate::warehouse::packed::{Part, table_bytes};
-use crate::warehouse::reuse::{Keys, recall, remember};
+use crate::warehouse::packed::{Part, table_of};
+use crate::warehouse::passed_on::PassedOn;
+use crate::warehouse::reuse::{Keys, ReuseError, recall, recall_keys, remember_keys};
 use crate::warehouse::table::nullable;
 
 impl Building<'_> {
     pub(super) async fn build_intake(&mut self, intake: Intake) -> Result<(), BuildError> {
+        let Build { graph, inputs, reuse, .. } = *self.build;
+        let keys = reuse.map(|reuse| Keys::new(reuse, graph, Scope::Intake, inputs, &self.bindings, &self.cuts));
+        let key = keys.and_then(|keys| keys.of(intake, self.waiting.digests()));
+        let (name, read) = (name_of(intake), inputs.arrived_for(intake));
+        if let Some(mut part) = self.recall_intake(&name, key.as_deref()).await? {
+            part.counted.iter_mut().for_each(|file| file.intake = intake);
+            self.take_over(part)?;
+            self.build.progress.step_with(&name, read);
+            return Ok(());
+        }
         let context = self.session()?;
         self.register_reference(&context)?;
-        let Build { graph, inputs, reuse, .. } = *self.build;
-        let key = reuse.and_then(|reuse| Keys::new(reuse, graph, inputs, &self.bindings).of(intake, &self.waiting));
         self.part = Part::default();
-        let recalled = match &key {
-            Some(key) => self.recall(intake, key).await,
-            None => None,
-        };
-        // Files are counted and keys compared whatever is known of them.
-        self.register_sources(&context, intake, Scope::Intake, recalled.is_none()).await?;
-        let files = self.files.len();
-        match recalled {
-            Some(part) => self.take_over(part)?,
-            None => self.compute_intake(&context, intake).await?,
+        self.register_sources(&context, intake, Scope::Intake).await?;
+        let new_keys = self.keys_seen.take_new();
+        self.compute_intake(&context, intake).await?;
+        let mut keys = BTreeMap::new();
+        if key.is_some() {
+            self.part.carried = self.waiting.bytes();
+            for (source, path) in new_keys {
+                let bytes = std::fs::read(path).map_err(DataFusionError::from)?;
+                let stored = remember_keys(self.build.output, &name, &source, bytes).await?;
+                keys.insert(source, stored);
+            }
         }
-        match key {
-            Some(key) if !self.parts.contains_key(&key) => self.remember(intake, key, files).await,
-            _ => Ok(()),
-        }
+        let (part, written) = (std::mem::take(&mut self.part), std::mem::take(&mut self.written));
+        self.finish_beside(Finishing { step: name.clone(), name, read, key, part, keys, reads: Vec::new(), written })
+            .await
     }
 
     async fn compute_intake(&mut self, context: &SessionContext, intake: Intake) -> Result<(), BuildError> {
@@ -59,63 +64,79 @@ impl Building<'_> {
         self.carry(context).await
     }
 
-    /// What an earlier run has left of an intake that comes to the same again, if all of it is still there.
-    async fn recall(&mut self, intake: Intake, key: &str) -> Option<Part> {
-        let stored = self.build.reuse?.parts.get(key)?;
-        let name = name_of(intake);
+    /// What an earlier run has left of an intake that comes to the same again, with the hashes of its keys: both or neither,
+    /// because an intake that is computed has hashes of its own.
+    async fn recall_intake(&mut self, name: &str, key: Option<&str>) -> Result<Option<Part>, BuildError> {
+        let parts = self.build.reuse.map(|reuse| &reuse.parts);
+        let Some(stored) = key.and_then(|key| parts?.get(key)) else { return Ok(None) };
+        let keys = match recall_keys(self.build.output, stored).await {
+            Ok(keys) => keys,
+            Err(error) => return Ok(not_recalled(name, &error)),
+        };
+        let part = self.recall(name, key).await?;
+        if part.is_some() {
+            keys.iter().try_for_each(|(source, bytes)| self.keys_seen.adopt(source, bytes))?;
+        }
+        Ok(part)
+    }
+
+    /// What an earlier run has left of an intake or a period that comes to the same again, if all of it is still there.
+    pub(super) async fn recall(&mut self, name: &str, key: Option<&str>) -> Result<Option<Part>, BuildError> {
+        let parts = self.build.reuse.map(|reuse| &reuse.parts);
+        let Some((key, stored)) = key.and_then(|key| Some((key, parts?.get(key)?))) else { return Ok(None) };
         match recall(self.build.output, &self.build.pipeline.calendar, stored).await {
             Ok((part, files)) => {
-                tracing::info!(intake = name, "the same as before");
+                tracing::info!(part = name, "the same as before");
+                // What was built before it comes before it.
+                self.finish().await?;
                 self.parts.insert(key.to_owned(), stored.clone());
                 self.files.extend(files);
-                Some(part)
+                Ok(Some(part))
             }
-            Err(error) => {
-                tracing::warn!(intake = name, why = %error, "computed again");
-                None
-            }
+            Err(error) => Ok(not_recalled(name, &error)),
         }
     }
 
-    fn take_over(&mut self, part: Part) -> Result<(), BuildError> {
-        for (table, rows) in part.collected {
-            self.collected.add(&table, &rows.schema(), &[rows])?;
+    pub(super) fn take_over(&mut self, part: Part) -> Result<(), BuildError> {
+        let Part { collected, carried, counted, extra_columns } = part;
+        self.counted.extend(counted);
+        for (source, columns) in extra_columns {
+            self.extra_columns.entry(source).or_default().extend(columns);
         }
-        part.carried.into_iter().try_for_each(|(model, rows)| self.wait(&model, rows))
-    }
-
-    /// Leaves what this intake came to for later runs. `files` is where its own begin.
-    async fn remember(&mut self, intake: Intake, key: String, files: usize) -> Result<(), BuildError> {
-        let output = self.build.output;
-        let mut part = std::mem::take(&mut self.part);
-        for (model, (schema, rows)) in &self.carried {
-            part.carried.insert(model.clone(), compact(schema, rows)?);
+        for (table, bytes) in collected {
+            self.collect_rows(&table, &table_of(bytes)?)?;
         }
-        let files = self.files.get(files..).unwrap_or_default();
-        let stored = remember(output, &name_of(intake), part.pack()?, files).await?;
-        self.parts.insert(key, stored);
+        for (model, bytes) in carried {
+            self.waiting.take_over(&self.room, &model, bytes)?;
+        }
         Ok(())
     }
 
-    /// Rows of this intake for later scopes.
-    pub(super) fn collect_of_intake(
+    /// Computes a table for later scopes, and gives its rows for those that read it in this one.
+    pub(super) async fn collect_for_later(
         &mut self,
+        context: &SessionContext,
         table: &str,
-        shape: &SchemaRef,
-        rows: &[RecordBatch],
-    ) -> Result<(), BuildError> {
-        let rows = self.collected.add(table, shape, rows)?;
-        self.part.collected.insert(table.to_owned(), rows);
-        Ok(())
+        plan: &LogicalPlan,
+    ) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        let (costs, stored) = (self.build.costs, self.build.reuse.is_some());
+        let schema = nullable(plan.schema().as_arrow());
+        let rows = costs.as_memory_allows(table, async |joins| {
+            let rows = costs.stream(context, table, plan, joins).await?;
+            PassedOn::of(rows, &schema, self.collected.keeping(table, &schema), stored).await
+        });
+        let PassedOn { kept, bytes } = rows.await?;
+        costs.built(table, kept.rows, kept.held.bytes());
+        self.part.collected.extend(bytes.map(|bytes| (table.to_owned(), bytes)));
+        self.collected.add(table, kept)
     }
 
-    /// Rows of a carried model that wait for the next older intake.
-    fn wait(&mut self, model: &str, rows: RecordBatch) -> Result<(), BuildError> {
-        self.waiting.insert(model.to_owned(), sha256_hex(&table_bytes(&rows)?));
-        let schema = rows.schema();
-        let rows = if rows.num_rows() == 0 { Vec::new() } else { vec![rows] };
-        self.carried.insert(model.to_owned(), (schema, rows));
-        Ok(())
+    /// Rows that an earlier run has left for later scopes.
+    fn collect_rows(&mut self, table: &str, rows: &RecordBatch) -> Result<(), DataFusionError> {
+        let mut keeping = self.collected.keeping(table, &rows.schema());
+        in_batches(rows)?.into_iter().try_for_each(|rows| keeping.write(rows))?;
+        let kept = keeping.finish()?;
+        self.collected.add(table, kept).map(drop)
     }
 
     async fn build_of_intake(
@@ -134,69 +155,21 @@ impl Building<'_> {
             return self.stream_mart(model, context, plan, Some(intake)).await;
         }
         let later = graph.read_later(&model.name, Scope::Intake) && !mart;
-        if later || self.build.pipeline.models.carried.iter().any(|carried| carried.model == model.name) {
-            let table = self.collect(context, model, &plan).await?;
-            let rows = batches(&table).await;
-            if later {
-                self.collect_of_intake(&model.name, &table.schema(), &rows)?;
-            }
-            self.register_with_carried(context, model, table, &rows)?;
+        let table: Arc<dyn TableProvider> = if later {
+            let table = self.collect_for_later(context, &model.name, &plan).await;
+            table.map_err(|error| failed(&model.name, error))?
         } else {
-            self.keep(context, model, &plan).await?;
-        }
-        self.write_mart(model, context, Some(intake)).await
-    }
-
-    fn is_carried(&self, table: &str) -> bool {
-        let mut carried = self.build.pipeline.models.carried.iter();
-        carried.any(|carried| carried.model == table || carried.matched_by == table)
-    }
-
-    /// A carried model shows its own rows and those still waiting from newer intakes.
-    fn register_with_carried(
-        &self,
-        context: &SessionContext,
-        model: &Model,
-        table: MemTable,
-        rows: &[RecordBatch],
-    ) -> Result<(), BuildError> {
-        let table = match self.carried.get(&model.name) {
-            Some((schema, waiting)) if !waiting.is_empty() => {
-                let all = rows.iter().chain(waiting).map(|batch| batch.clone().with_schema(Arc::clone(schema)));
-                MemTable::try_new(
-                    Arc::clone(schema),
-                    vec![all.collect::<Result<_, _>>().map_err(DataFusionError::from)?],
-                )?
-            }
-            _ => table,
+            Arc::new(self.keep(context, model, &plan).await?)
         };
-        context.register_table(model.name.as_str(), Arc::new(table))?;
-        Ok(())
-    }
-
-    /// What no row of `matched_by` has the key of waits for the next older intake.
-    async fn carry(&mut self, context: &SessionContext) -> Result<(), BuildError> {
-        for Carried { model, key, matched_by, .. } in &self.build.pipeline.models.carried {
-            let keys: Vec<&str> = key.iter().map(String::as_str).collect();
-            let matched = context.table(matched_by.as_str()).await?;
-            let matched = matched.select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
-            let open = context.table(model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
-            let schema = nullable(open.schema().as_arrow());
-            let rows = compact(&schema, &open.collect().await?)?;
-            self.wait(model, sorted(&rows)?)?;
-        }
-        Ok(())
+        // A carried model shows its own rows and those still waiting from newer intakes.
+        context.register_table(model.name.as_str(), self.waiting.with(&model.name, table))?;
+        self.write_mart(model, context, Some(intake)).await
     }
 }
 
-/// The same rows in an order of their own: parts of a query end in any.
-fn sorted(rows: &RecordBatch) -> Result<RecordBatch, DataFusionError> {
-    let fields = rows.schema_ref().fields().iter().map(|field| SortField::new(field.data_type().clone()));
-    let encoded = RowConverter::new(fields.collect())?.convert_columns(rows.columns())?;
-    let mut order: Vec<_> = encoded.iter().zip(0_u32..).collect();
-    order.sort_unstable();
-    let order: UInt32Array = order.into_iter().map(|(_, position)| position).collect();
-    Ok(take_record_batch(rows, &order)?)
+fn not_recalled(name: &str, error: &ReuseError) -> Option<Part> {
+    tracing::warn!(part = name, why = %error, "computed again");
+    None
 }
 
 fn name_of(intake: Intake) -> String {

@@ -9,10 +9,10 @@ use tieout::mail::{Ledger, Policy, State, Status, Transport, Way, deliver};
 use tieout::pipeline::{OnUnknown, Smtp, Tls};
 use tieout::store::Location;
 
-use super::post::{HOLD, Post, RESEND, SHORT, entries};
+use super::post::{HOLD, Post, RESEND, entries};
 use crate::fixtures::cut::Cut;
 use crate::fixtures::gate::Gate;
-use crate::fixtures::smtp::Script;
+use crate::fixtures::smtp::{QUICK, Script};
 
 const PEOPLE: [&str; 5] = ["a@shop.example", "b@shop.example", "c@shop.example", "d@shop.example", "e@shop.example"];
 const VERBS: [&str; 8] = ["greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "dot"];
@@ -94,7 +94,7 @@ async fn played(case: Case, policy: Policy) {
     let (name, people) = (&case.name, &case.people[..]);
     let started = Instant::now();
     let relay = post.relay.smtp(Tls::Required);
-    let timeouts = if case.script.silent_at.is_some() { SHORT } else { tieout::mail::Timeouts::default() };
+    let timeouts = if case.script.silent_at.is_some() { QUICK } else { tieout::mail::Timeouts::default() };
     post.run_by(&Transport::Smtp { relay, timeouts }, "faulty", people).await;
     // Five recipients, each at most one silence and one goodbye; the rest is for a busy machine.
     assert!(started.elapsed() < Duration::from_mins(1), "{name}: {:?}", started.elapsed());
@@ -172,7 +172,7 @@ async fn sending_again_makes_one_copy_more_than_confirmed_at_most() {
 async fn a_relay_that_cannot_be_trusted_gets_nothing_and_the_mail_goes_out_later() {
     let post = Post::new(Script::default()).await;
     let relay = Smtp { root_certificate: None, ..post.relay.smtp(Tls::Required) };
-    post.run_by(&Transport::Smtp { relay, timeouts: SHORT }, "faulty", &PEOPLE).await;
+    post.run_by(&Transport::Smtp { relay, timeouts: QUICK }, "faulty", &PEOPLE).await;
     assert!(post.relay.accepted().is_empty());
     calm(&post, &PEOPLE).await;
     for address in PEOPLE {

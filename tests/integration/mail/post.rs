@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use object_store::ObjectStore;
 use tieout::mail::{
-    Decision, DeliveryReport, Ledger, OutboxEntry, Policy, Recipient, State, Status, Timeouts, Transport, Way, deliver,
+    Decision, DeliveryReport, Ledger, OutboxEntry, Policy, Recipient, State, Status, Transport, Way, deliver,
 };
 use tieout::pipeline::{OnUnknown, Tls};
 use tieout::store::Location;
@@ -104,10 +104,3 @@ fn entry(address: &str) -> OutboxEntry {
         bytes: format!("To: {address}\r\n\r\nhello").into(),
     }
 }
-
-/// Limits for a relay that falls silent.
-pub const SHORT: Timeouts = Timeouts {
-    body: std::time::Duration::from_millis(400),
-    reply: std::time::Duration::from_millis(400),
-    ..crate::fixtures::smtp::QUICK
-};

@@ -109,7 +109,7 @@ async fn silence_at_any_step_ends_within_its_limit() {
         let error = failure(Script { silent_at: Some(silent_at), ..Script::default() }).await;
         assert!(matches!(error, MailError::NoReply { .. }), "{silent_at}: {error:?}");
         assert_eq!(error.exit(), Exit::Unreachable);
-        assert!(started.elapsed() < Duration::from_secs(3), "{silent_at}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(20), "{silent_at}: {:?}", started.elapsed());
     }
 }
 

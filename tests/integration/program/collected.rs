@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::fixtures::project::{Ended, Project};
+use crate::fixtures::project::{ABORTED, Ended, Project};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -117,7 +117,7 @@ fn killed_between_any_two_deletions_a_sweep_is_finished_by_the_next() {
         let project = copied();
         let fault = format!("kill@{nth}");
         let broken = project.tieout_with(&sweep, &[("TIEOUT_FAULT".to_owned(), fault.clone())]);
-        assert_eq!(broken.code, -1, "{fault}: {broken:?}");
+        assert_eq!(broken.code, ABORTED, "{fault}: {broken:?}");
         assert_eq!(project.current(), ready.current(), "{fault}");
         let again = gc(&project, "sweep");
         assert_eq!(again.code, 0, "{fault}: {broken:?}\nthen {again:?}");

@@ -38,7 +38,7 @@ fn a_plan_says_what_waits_for_what_and_until_when() {
 fn a_plan_shows_every_missed_period() {
     let project = Project::new();
     let (last, before) = recent(&project);
-    project.postings(&before, &[(Some("a"), "2020-01-01T00:00:00Z", 1, None)]);
+    project.only_postings(&before, &[(Some("a"), "2020-01-01T00:00:00Z", 1, None)]);
     let run = project.tieout(&["run", "pipelines/postings.yaml", "--period", &before]);
     assert_eq!(run.code, 0, "{run:?}");
     let plan = project.tieout(&["plan", "pipelines/postings.yaml", "--output", "json"]);

@@ -12,7 +12,7 @@ use futures::StreamExt;
 
 use crate::fixtures::machine::{Row, parquet};
 use crate::fixtures::places::{Place, variable};
-use crate::fixtures::project::{Ended, Project, Running};
+use crate::fixtures::project::{ABORTED, Ended, Project, Running};
 use crate::fixtures::relays::MailRelay;
 use crate::fixtures::smtp::Script;
 
@@ -159,7 +159,7 @@ async fn killed_at_any_named_point_a_run_leaves_nothing_half_done() {
             let fault = format!("kill@{name}");
             let broken = shop.run_with(&[("TIEOUT_FAULT", &fault)]).await;
             // Some points are passed on some runs only, such as a sign of life of a lease.
-            assert!(broken.code == -1 || broken.code == 0, "{fault}: {broken:?}");
+            assert!(broken.code == ABORTED || broken.code == 0, "{fault}: {broken:?}");
             shop.recovers(&fault, &broken).await;
         })
         .await;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::due::recent;
 use super::files_below;
+use crate::fixtures::machine::parquet;
 use crate::fixtures::places::Place;
 use crate::fixtures::project::{Ended, Project};
 
@@ -34,7 +35,7 @@ fn project(deadline: &str) -> Project {
 }
 
 fn run_for(project: &Project, period: &str) -> Ended {
-    project.postings(period, &[(Some("a"), "2020-01-01T00:00:00Z", 1, None)]);
+    project.only_postings(period, &[(Some("a"), "2020-01-01T00:00:00Z", 1, None)]);
     project.tieout(&["run", "pipelines/postings.yaml", "--period", period])
 }
 
@@ -175,7 +176,8 @@ async fn a_status_is_the_same_on_every_store() {
     for place in Place::all().await {
         let project = project("1m");
         let (last, _) = recent(&project);
-        let postings = fs::read(project.path("in/postings/month=2026-10/part.parquet")).expect("a file");
+        let at = format!("{last}-10T10:00:00Z");
+        let postings = parquet(&[(Some("a"), at.as_str(), 1000, None)]);
         place.put(&format!("in/postings/month={last}/part.parquet"), &postings).await;
         project.pipeline(
             "{inputs: ../in, outputs: ../out}",
