@@ -1,5 +1,6 @@
 //! `tieout`: a scheduled batch job that ties out. See `README.md`.
 
+pub mod allocator;
 pub mod calendar;
 pub mod checks;
 pub mod cli;

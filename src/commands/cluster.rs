@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::allocator::keep_free_pages;
 use crate::cli::{ClusterArgs, ClusterRole, ExecutorArgs, SchedulerArgs};
 use crate::cluster::{executor, scheduler};
 use crate::commands::invocation::Invocation;
@@ -49,6 +50,7 @@ async fn serve_executor(args: &ExecutorArgs, invocation: &Invocation) -> Result<
     let parent = args.scratch.as_ref().unwrap_or(&invocation.temporary);
     let scratch = Scratch::new(parent, &invocation.run_id(), &invocation.stopping)?;
     let memory = memory(args.memory, invocation.machine.memory);
+    keep_free_pages(memory, invocation.machine.memory);
     let executor = executor::Executor {
         scheduler: (host.to_owned(), port),
         listen: args.listen.clone(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use crate::allocator::keep_free_pages;
 use crate::checks::{Finding, absent_periods, differing_totals, findings, stale_sources, undeclared_columns};
 use crate::cli::RunArgs;
 use crate::commands::damaged::reading;
@@ -230,7 +231,9 @@ impl Run<'_> {
         remote: Option<&Arc<dyn Remote>>,
     ) -> Result<Built, Failure> {
         let pipeline = &self.project.pipeline;
-        let limits = Limits::of(&pipeline.engine, self.invocation.machine, scratch.path().to_path_buf());
+        let machine = self.invocation.machine;
+        let limits = Limits::of(&pipeline.engine, machine, scratch.path().to_path_buf());
+        keep_free_pages(limits.memory_bytes, machine.memory);
         let output = self.output();
         let build = Build {
             pipeline,

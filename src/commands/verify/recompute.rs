@@ -9,6 +9,7 @@ use object_store::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::allocator::keep_free_pages;
 use crate::commands::damaged::reading;
 use crate::commands::fingerprint::{Fingerprint, fingerprint};
 use crate::commands::inputs::source_input;
@@ -203,7 +204,9 @@ impl Recomputing<'_> {
             let folder = scratch.path().join(name);
             std::fs::create_dir_all(&folder).map(|()| folder).map_err(|error| Failure::new(Exit::Resources, error))
         };
-        let limits = Limits::of(&pipeline.engine, self.invocation.machine, folder("spilled")?);
+        let machine = self.invocation.machine;
+        let limits = Limits::of(&pipeline.engine, machine, folder("spilled")?);
+        keep_free_pages(limits.memory_bytes, machine.memory);
         let store = LocalFileSystem::new_with_prefix(folder("rebuilt")?);
         let store = store.map_err(|error| Failure::new(Exit::Resources, error))?;
         let output = Output {
