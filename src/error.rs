@@ -15,7 +15,7 @@ pub enum Exit {
     InputContract = 65,
     /// An input is missing.
     InputMissing = 66,
-    /// A store or relay cannot be reached.
+    /// A store, the relay or the cluster cannot be reached.
     Unreachable = 69,
     /// A fault of this program.
     Internal = 70,

@@ -389,7 +389,7 @@ pub struct Engine {
     pub memory_bytes: Option<usize>,
     /// Where it spills and where large intermediates wait; a fresh folder inside, removed at the end.
     pub scratch: Option<PathBuf>,
-    /// Partitions of a query. 0: one for two cores.
+    /// Partitions of a query. 0: one for two cores, and 4 on a cluster.
     pub parallelism: usize,
     /// How long a run that shows no sign of life keeps others from beginning.
     pub lease: std::time::Duration,
@@ -411,7 +411,8 @@ pub struct ClusterSettings {
 impl Engine {
     /// Bytes that a process takes beside its engine's memory at most, as measured at ten million orders.
     pub const BESIDE: u64 = 512 << 20;
-    /// Bytes that more of would not make a run faster.
+    /// Bytes that are taken without being asked for. With more a run of many orders is faster, but how much of a machine is a
+    /// pipeline's is for its owner to say.
     const ENOUGH: u64 = 1 << 30;
 
     /// Bytes that tables and queries may hold where a process may take `limit` bytes: what the pipeline says, else what the

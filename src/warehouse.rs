@@ -45,6 +45,7 @@ pub mod spool;
 mod stacked;
 pub mod table;
 pub mod text;
+mod total_order;
 mod writing;
 
 pub use compile::{Compiled, compile};

@@ -4,7 +4,7 @@
 #   tests/postfix.sh target/debug/tieout [15]
 #
 # The number is how many mails are accepted when it is aborted.
-# Needs root, Postfix (Debian: postfix) and openssl. Runs an instance of its own on a free loopback port, in a folder of
+# Needs root, Postfix (Debian: postfix), openssl and python3. Runs an instance of its own on a free loopback port, in a folder of
 # its own, with STARTTLS from an authority made here; the machine's Postfix is left alone. Not part of .ci/run.
 set -euo pipefail
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a command with real servers beside it: moto as S3, Azurite as Azure, aiosmtpd as a mail relay.
 #
-#   tests/servers.sh cargo test --test integration store:: publication:: program:: mail::
+#   tests/servers.sh cargo test --features cluster --test integration -- store:: publication:: program:: mail:: cluster::
 #
 # Installs them below target/servers on first use (Python 3 and npm), starts them on free ports, makes the bucket and the
 # container, names them in TIEOUT_TEST_S3_ENDPOINT, TIEOUT_TEST_AZURE_ENDPOINT and the TIEOUT_TEST_SMTP_ variables, and

@@ -58,8 +58,8 @@ pub struct ExecutorArgs {
     #[arg(long)]
     pub cores: Option<usize>,
 
-    /// What its tasks may hold before they spill, such as 4GiB. Default: what the container's limit leaves beside 512MiB;
-    /// 1GiB without a limit.
+    /// What its tasks may hold before they spill, such as 4GiB. Default: what the container's limit, or else the
+    /// machine's memory, leaves beside 512MiB; 1GiB where neither is known.
     #[arg(long, value_parser = size)]
     pub memory: Option<usize>,
 

@@ -105,7 +105,10 @@ impl Cluster {
                 job.done().await;
                 Ok(())
             }
-            Ok(Err(no_rows)) => Err(said(no_rows)),
+            Ok(Err(no_rows)) => {
+                job.leave().await;
+                Err(said(no_rows))
+            }
             Err(_) => {
                 job.leave().await;
                 Err(RemoteError::NoExecutor { scheduler: scheduler.clone(), seconds: patience.as_secs() })
@@ -228,8 +231,7 @@ impl Remote for Cluster {
     }
 
     async fn cancel(&self) {
-        self.jobs.cancel(&self.settings.scheduler).await;
-        self.staging.remove().await;
+        tokio::join!(self.jobs.cancel(&self.settings.scheduler), self.staging.remove());
     }
 
     async fn end(&self) {

@@ -52,8 +52,13 @@ impl Jobs {
 
     /// Cancels all of them, as far as the scheduler answers. From here on none is submitted.
     pub async fn cancel(&self, scheduler: &str) {
+        self.cancel_known(scheduler).await;
         // The scheduler may have begun what it has not answered yet: nobody else knows that job, so its name is waited for.
         *self.0.ending.write().await = true;
+        self.cancel_known(scheduler).await;
+    }
+
+    async fn cancel_known(&self, scheduler: &str) {
         let jobs = std::mem::take(&mut *self.running());
         if jobs.is_empty() {
             return;
@@ -176,7 +181,13 @@ impl Job {
         let mut pause = FIRST_LOOK;
         loop {
             let asked = self.client.get_job_status(GetJobStatusParams { job_id: self.id.clone() }).await;
-            let status = asked.map_err(|status| refused(&self.scheduler, &status))?.into_inner().status;
+            let status = match asked {
+                Ok(answer) => answer.into_inner().status,
+                Err(status) => {
+                    self.ask_again(&status).await?;
+                    None
+                }
+            };
             match status.and_then(|status| status.status) {
                 Some(Status::Successful(job)) => return Ok(job.partition_location),
                 Some(Status::Failed(job)) => {
@@ -187,6 +198,18 @@ impl Job {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LATER_LOOKS);
+        }
+    }
+
+    /// An answer that is late or lost says nothing about the job, and a new connection tells whether the scheduler is there.
+    async fn ask_again(&mut self, status: &tonic::Status) -> Result<(), NoRows> {
+        match refused(&self.scheduler, status) {
+            NoRows::Remote(RemoteError::Scheduler { .. }) => {
+                tracing::warn!(job = %self.id, %status, "the scheduler is asked again");
+                self.client = connect(&self.scheduler).await.map_err(NoRows::Remote)?;
+                Ok(())
+            }
+            other => Err(other),
         }
     }
 

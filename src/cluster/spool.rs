@@ -2,7 +2,7 @@
 //! to use them could not begin again.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,7 +26,8 @@ pub struct Spool {
     scratch: PathBuf,
     memory: Vec<RecordBatch>,
     bytes: usize,
-    file: Option<(PathBuf, StreamWriter<BufWriter<File>>)>,
+    /// It has no name any more, so that it is gone with the rows, whatever becomes of them.
+    file: Option<StreamWriter<BufWriter<File>>>,
 }
 
 impl Spool {
@@ -42,23 +43,26 @@ impl Spool {
         let count = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         let (schema, columns) = (Arc::clone(&self.schema), rows.columns().to_vec());
         let rows = own_text(RecordBatch::try_new_with_options(schema, columns, &count)?)?;
-        if let Some((_, file)) = &mut self.file {
+        if let Some(file) = &mut self.file {
             return Ok(file.write(&rows)?);
         }
         self.bytes += bytes_of(&rows);
         self.memory.push(rows);
         if self.bytes > IN_MEMORY {
-            let path = self.next_path();
-            let mut file = StreamWriter::try_new_buffered(File::create(&path)?, &self.schema)?;
+            let mut file = StreamWriter::try_new_buffered(self.nameless()?, &self.schema)?;
             std::mem::take(&mut self.memory).iter().try_for_each(|rows| file.write(rows))?;
-            self.file = Some((path, file));
+            self.file = Some(file);
         }
         Ok(())
     }
 
-    fn next_path(&self) -> PathBuf {
+    fn nameless(&self) -> Result<File, DataFusionError> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        self.scratch.join(format!("rows-{}.arrow", NEXT.fetch_add(1, Ordering::Relaxed)))
+        let path = self.scratch.join(format!("rows-{}.arrow", NEXT.fetch_add(1, Ordering::Relaxed)));
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+        // What cannot be removed goes with the folder.
+        drop(std::fs::remove_file(&path));
+        Ok(file)
     }
 
     /// All rows in their order.
@@ -66,16 +70,13 @@ impl Spool {
     /// # Errors
     /// When the scratch folder cannot be written or read.
     pub fn rows(self) -> Result<SendableRecordBatchStream, DataFusionError> {
-        let Some((path, mut file)) = self.file else {
+        let Some(file) = self.file else {
             let rows = futures::stream::iter(self.memory.into_iter().map(Ok));
             return Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema, rows)));
         };
-        file.finish()?;
-        drop(file);
-        let opened = BufReader::new(File::open(&path)?);
-        // It is read as long as it is open, and gone after that. What cannot be removed goes with the folder.
-        drop(std::fs::remove_file(&path));
-        let rows = StreamReader::try_new(opened, None)?.map(|rows| Ok(rows?));
+        let mut file = file.into_inner()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+        file.rewind()?;
+        let rows = StreamReader::try_new(BufReader::new(file), None)?.map(|rows| Ok(rows?));
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema, futures::stream::iter(rows))))
     }
 }
@@ -100,13 +101,12 @@ mod tests {
             };
             let mut spool = Spool::new(folder.path(), batch(0).schema());
             (0..batches).for_each(|nth| spool.add(&batch(nth)).expect("rows"));
-            let files = std::fs::read_dir(folder.path()).expect("the folder").count();
-            assert_eq!(files, usize::from(batches > 3));
+            assert_eq!((spool.memory.is_empty(), spool.file.is_some()), (batches > 3, batches > 3));
+            assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "a file with a name stays");
             let rows: Vec<RecordBatch> = spool.rows().expect("rows").try_collect().await.expect("rows");
             let numbers: Vec<i64> =
                 rows.iter().flat_map(|rows| rows.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
             assert!(numbers.iter().copied().eq(0..batches * 1000));
-            assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
         }
     }
 }

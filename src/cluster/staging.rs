@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use datafusion::common::DataFusionError;
 use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload, WriteMultipart};
 
@@ -60,11 +61,12 @@ impl Staging {
     pub async fn file(&self, from: &dyn ObjectStore, file: &ObjectMeta) -> Result<Staged, DataFusionError> {
         let path = self.path(file.location.filename().unwrap_or_default());
         if !self.paths().contains(&path) {
-            let mut bytes = from.get(&file.location).await?.into_stream();
+            let bytes = from.get(&file.location).await?.into_stream();
             let mut upload = WriteMultipart::new(self.outputs.store.put_multipart(&path).await?);
-            while let Some(bytes) = bytes.try_next().await? {
-                upload.wait_for_capacity(AT_ONCE).await?;
-                upload.put(bytes);
+            if let Err(error) = copy(bytes, &mut upload).await {
+                // Parts without an end would stay.
+                drop(upload.abort().await);
+                return Err(error.into());
             }
             upload.finish().await?;
         }
@@ -96,4 +98,15 @@ impl Staging {
     fn paths(&self) -> std::sync::MutexGuard<'_, BTreeSet<Path>> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn copy(
+    mut bytes: BoxStream<'static, object_store::Result<Bytes>>,
+    upload: &mut WriteMultipart,
+) -> object_store::Result<()> {
+    while let Some(bytes) = bytes.try_next().await? {
+        upload.wait_for_capacity(AT_ONCE).await?;
+        upload.put(bytes);
+    }
+    Ok(())
 }

@@ -68,6 +68,7 @@ struct Facts {
     /// Bytes.
     memory: u64,
     parallelism: usize,
+    is_on_a_cluster: bool,
     scratch: Option<PathBuf>,
     /// Folders of this machine that the pipeline reads or writes, by what they are.
     folders: BTreeMap<&'static str, PathBuf>,
@@ -133,6 +134,7 @@ impl Facts {
             file,
             memory: u64::try_from(pipeline.engine.memory(None)).unwrap_or(u64::MAX),
             parallelism: pipeline.engine.parallelism,
+            is_on_a_cluster: pipeline.engine.cluster.is_some(),
             scratch: pipeline.engine.scratch.as_deref().map(normal),
             needs_identity: remote && pipeline.storage.options.values().all(is_plain),
             folders,

@@ -385,7 +385,7 @@ pub struct EngineSpec {
     /// Folder for spilled data. Default: the system's temporary folder.
     #[serde(default)]
     pub scratch: Option<String>,
-    /// Partitions of a query. Default: one for two cores.
+    /// Partitions of a query. Default: one for two cores, and 4 on a cluster.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1024))]
     pub parallelism: u32,

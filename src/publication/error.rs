@@ -65,7 +65,7 @@ impl PublicationError {
             Self::Content { .. } => "restore that object from the bucket's versions or a backup",
             Self::NoSuch { .. } | Self::NoTable { .. } => "`tieout status` lists what is published",
             Self::Nothing { .. } => "`tieout run` publishes",
-            Self::Closed { .. } => "use `tieout restate` with --by and --reason",
+            Self::Closed { .. } => "nothing was published; this version has no verb that restates what was closed",
             Self::Leased { .. } => "nothing was published by this run; start again later",
             Self::Overtaken { .. } => "nothing was published by this run; start again",
         }

@@ -25,15 +25,17 @@ use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 
 use crate::warehouse::own_text::OwnTextOfHeld;
 use crate::warehouse::sort_once::SortAtOnce;
+use crate::warehouse::total_order::TotalOrder;
 
-/// The rules of the engine, with [`SmallBuildSide`] after its own choice of sides, and [`OwnTextOfHeld`] and [`SortAtOnce`] when
-/// all is chosen.
+/// The rules of the engine, with [`SmallBuildSide`] after its own choice of sides, and [`TotalOrder`], [`OwnTextOfHeld`] and
+/// [`SortAtOnce`] when all is chosen.
 #[must_use]
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let chosen = rules.iter().position(|rule| rule.name() == "join_selection").map_or(rules.len(), |at| at + 1);
     rules.insert(chosen, Arc::new(SmallBuildSide));
     // The last rule of the engine only looks whether all is well.
+    rules.insert(rules.len().saturating_sub(1), Arc::new(TotalOrder));
     rules.insert(rules.len().saturating_sub(1), Arc::new(OwnTextOfHeld));
     rules.insert(rules.len().saturating_sub(1), Arc::new(SortAtOnce));
     rules

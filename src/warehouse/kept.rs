@@ -70,7 +70,9 @@ impl Room {
 
     /// More room, when so many bytes are left.
     pub fn grow(&self, held: &Held, bytes: usize) -> bool {
-        let fits = self.held.load(Ordering::Relaxed).saturating_add(bytes) <= self.limit;
+        // What is taken beside tables may be a sort that cannot give it back: the last eighth is for whoever comes next.
+        let fits = self.held.load(Ordering::Relaxed).saturating_add(bytes) <= self.limit
+            && self.pool.reserved().saturating_add(bytes) <= self.limit / 4 * 7;
         if !fits || held.counted.try_grow(bytes).is_err() {
             return false;
         }

@@ -132,6 +132,21 @@ fn folders_of_this_machine_become_a_volume_or_are_writable() {
     assert!(!text.contains(&format!("ReadWritePaths=\"{}/in\"", project.folder.path().display())), "{text}");
 }
 
+#[test]
+fn partitions_are_cores_of_the_pod_unless_a_cluster_computes_them() {
+    let cores = |engine: &str| {
+        let project = Project::new();
+        project.pipeline("delivery:\n", &format!("engine: {engine}\ndelivery:\n"));
+        let job = cron_job(&project.path("pipelines/postings.yaml"));
+        let container = &job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0];
+        let of = |kind: &str| container["resources"][kind]["cpu"].as_str().map(str::to_owned);
+        (of("requests"), of("limits"))
+    };
+    let both = |cores: &str| (Some(cores.to_owned()), Some(cores.to_owned()));
+    assert_eq!(cores("{parallelism: 16}"), both("16"));
+    assert_eq!(cores("{cluster: 'df://scheduler:50050', parallelism: 128}"), both("2"));
+}
+
 /// A project whose files have names that every form has to quote.
 fn hostile() -> (Project, PathBuf) {
     let project = Project::new();

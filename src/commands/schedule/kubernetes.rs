@@ -13,7 +13,8 @@ use crate::pipeline::normal;
 const PROJECT: &str = "/project";
 /// The user of images without a root user, and the group that may read secrets.
 const USER: u32 = 65_532;
-/// Cores when the pipeline does not say: each is a partition of every query, and takes its share of the memory.
+/// Cores when the pipeline does not say: of these, a partition of every query and a writer beside it. On a cluster the partitions
+/// are those of its executors.
 const CORES: usize = 2;
 
 pub(super) fn files(facts: &Facts) -> Vec<ScheduledFile> {
@@ -114,7 +115,7 @@ fn pod(facts: &Facts) -> String {
 }
 
 fn container(facts: &Facts) -> String {
-    let cores = if facts.parallelism == 0 { CORES } else { facts.parallelism };
+    let cores = if facts.parallelism == 0 || facts.is_on_a_cluster { CORES } else { facts.parallelism };
     let memory = facts.process_memory().div_ceil(1 << 20);
     let image = facts.image.as_deref().unwrap_or("<IMAGE>");
     format!(

@@ -1,8 +1,12 @@
 //! Rows that are chosen without an order, and queries without an end: looked for in the syntax, which a plan no longer shows.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Distinct, Query as SqlQuery, Select, SetExpr, Visit as _, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, Function, FunctionArgumentClause, FunctionArguments, NamedWindowExpr, Query as SqlQuery, Select,
+    SetExpr, Visit as _, Visitor, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec, WindowType,
+};
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use crate::models::Query;
@@ -10,13 +14,19 @@ use crate::problem::Problem;
 
 /// Problems of a query's syntax tree.
 pub(super) fn unordered(query: &Query) -> Vec<Problem> {
-    let mut look = Look { query, found: Vec::new() };
+    let mut look = Look { query, windows: BTreeMap::new(), found: Vec::new() };
     let _: ControlFlow<()> = query.statement.visit(&mut look);
     look.found
 }
 
+/// Functions that give what comes first, last, next or nth, or all in a row.
+const BY_ORDER: [&str; 9] =
+    ["array_agg", "first_value", "lag", "last_value", "lead", "nth_value", "ntile", "row_number", "string_agg"];
+
 struct Look<'a> {
     query: &'a Query,
+    /// Whether the windows that have a name have an order.
+    windows: BTreeMap<String, bool>,
     found: Vec<Problem>,
 }
 
@@ -25,6 +35,42 @@ impl Look<'_> {
         let words = self.query.words();
         let place = span.and_then(|span| words.place(span)).or_else(|| words.first(word));
         self.found.push(problem.at(place.unwrap_or_else(|| words.start())));
+    }
+
+    fn function(&mut self, function: &Function) {
+        let Some(ident) = function.name.0.last().and_then(|part| part.as_ident()) else { return };
+        let name = ident.value.to_lowercase();
+        let is_by_order = BY_ORDER.contains(&name.as_str());
+        let as_they_come = match &function.over {
+            None => is_by_order && !has_order(&function.args) && function.within_group.is_empty(),
+            Some(WindowType::NamedWindow(window)) => is_by_order && !self.is_ordered(&window.value),
+            Some(WindowType::WindowSpec(window)) => (is_by_order || counts_rows(window)) && !self.has_order(window),
+        };
+        if as_they_come {
+            let problem = Problem::new("E210", format!("`{name}` without `order by` takes rows as they come"))
+                .help("order by columns that identify a row");
+            self.note(problem, Some(ident.span), &name);
+        }
+    }
+
+    fn has_order(&self, window: &WindowSpec) -> bool {
+        let base = window.window_name.as_ref();
+        !window.order_by.is_empty() || base.is_some_and(|base| self.is_ordered(&base.value))
+    }
+
+    /// Of a window without a definition the engine says so.
+    fn is_ordered(&self, window: &str) -> bool {
+        self.windows.get(&window.to_lowercase()).copied().unwrap_or(true)
+    }
+
+    fn define(&mut self, select: &Select) {
+        for window in &select.named_window {
+            let ordered = match &window.1 {
+                NamedWindowExpr::NamedWindow(other) => self.is_ordered(&other.value),
+                NamedWindowExpr::WindowSpec(window) => self.has_order(window),
+            };
+            self.windows.insert(window.0.value.to_lowercase(), ordered);
+        }
     }
 
     fn distinct_on(&mut self, select: &Select) {
@@ -36,8 +82,34 @@ impl Look<'_> {
     }
 }
 
+/// Whether a window ends so many rows away, and not at all rows.
+fn counts_rows(window: &WindowSpec) -> bool {
+    let is_all = |frame: &WindowFrame| {
+        matches!(frame.start_bound, WindowFrameBound::Preceding(None))
+            && matches!(frame.end_bound, Some(WindowFrameBound::Following(None)))
+    };
+    window.window_frame.as_ref().is_some_and(|frame| frame.units != WindowFrameUnits::Range && !is_all(frame))
+}
+
+fn has_order(arguments: &FunctionArguments) -> bool {
+    let FunctionArguments::List(list) = arguments else { return false };
+    list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)))
+}
+
 impl Visitor for Look<'_> {
     type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        self.define(select);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.function(function);
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_query(&mut self, query: &SqlQuery) -> ControlFlow<()> {
         if let Some(with) = query.with.as_ref().filter(|with| with.recursive) {

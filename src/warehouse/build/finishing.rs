@@ -8,6 +8,7 @@ use super::written::Written;
 use super::{BuildError, Building};
 use crate::pipeline::Scope;
 use crate::telemetry::Volume;
+use crate::warehouse::output::WrittenFile;
 use crate::warehouse::packed::Part;
 use crate::warehouse::reuse::{StoredKeys, StoredPart, StoredRead, remember};
 
@@ -30,7 +31,10 @@ pub(super) struct Finishing {
 impl Building<'_> {
     /// Goes on, if some of it is still being written. By then the one before it has to be stored.
     pub(super) async fn finish_beside(&mut self, computed: Finishing) -> Result<(), BuildError> {
-        self.finish().await?;
+        if let Err(error) = self.finish().await {
+            self.written.extend(computed.written);
+            return Err(error);
+        }
         let is_stored = computed.written.iter().all(Written::is_stored);
         self.finishing = Some(computed);
         if is_stored { self.finish().await } else { Ok(()) }
@@ -41,10 +45,7 @@ impl Building<'_> {
         let Some(Finishing { name, step, read, key, part, keys, reads, written }) = self.finishing.take() else {
             return Ok(());
         };
-        let mut files = Vec::new();
-        for written in written {
-            files.extend(written.files().await?);
-        }
+        let files = self.stored(written).await?;
         if let Some(key) = key {
             let stored = remember(self.build.output, &name, part.pack()?, &files).await?;
             self.parts.insert(key, StoredPart { keys, reads, ..stored });
@@ -56,10 +57,26 @@ impl Building<'_> {
 
     /// Stores what has been written of a scope that is built in one piece.
     pub(super) async fn settle(&mut self) -> Result<(), BuildError> {
-        for written in std::mem::take(&mut self.written) {
-            self.files.extend(written.files().await?);
-        }
+        let written = std::mem::take(&mut self.written);
+        let files = self.stored(written).await?;
+        self.files.extend(files);
         Ok(())
+    }
+
+    /// Waits for files. If some of them cannot be stored, the others are still there to be given up.
+    async fn stored(&mut self, written: Vec<Written>) -> Result<Vec<WrittenFile>, BuildError> {
+        let mut files = Vec::new();
+        let mut written = written.into_iter();
+        while let Some(next) = written.next() {
+            match next.files().await {
+                Ok(stored) => files.extend(stored),
+                Err(error) => {
+                    self.written.extend(written);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(files)
     }
 
     /// Stops what is being written: the run has failed.

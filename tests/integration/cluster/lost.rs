@@ -11,7 +11,7 @@ use crate::fixtures::places::Place;
 use crate::fixtures::project::Running;
 use crate::fixtures::s3::Fault;
 use crate::fixtures::servers::{Servers, free_port};
-use crate::fixtures::slow;
+use crate::fixtures::slow::Way;
 
 /// A run whose only executor stands at a gate, in the middle of its work. It reads from a store of its own, so that nobody
 /// else comes to the gate.
@@ -26,14 +26,20 @@ struct Held {
 
 impl Held {
     async fn begin() -> Self {
-        Self::behind(Duration::ZERO).await
+        let servers = Servers::start();
+        let url = servers.url();
+        Self::on(servers, &url).await
     }
 
-    /// The same, where what the scheduler answers takes this long on its way to the run.
-    async fn behind(delay: Duration) -> Self {
-        let mut servers = Servers::start();
-        let url = if delay.is_zero() { servers.url() } else { slow::way_to(&servers.url(), delay).await };
-        let (place, project) = remote(&url).await;
+    /// The same, where what the scheduler answers takes a second on its way to the run.
+    async fn far_away() -> (Self, Way) {
+        let servers = Servers::start();
+        let way = Way::to(&servers.url(), Duration::from_secs(1)).await;
+        (Self::on(servers, &way.url).await, way)
+    }
+
+    async fn on(mut servers: Servers, url: &str) -> Self {
+        let (place, project) = remote(url).await;
         let (theirs, gate) = (place.copied().await, Gate::closed());
         theirs.server.as_ref().expect("a server").plan(Method::GET, "part.parquet", 1, Fault::Hold(gate.clone()));
         servers.executor(&theirs.environment);
@@ -114,12 +120,24 @@ async fn a_stop_signal_cancels_the_jobs_on_the_cluster() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_signal_cancels_a_job_whose_name_the_run_does_not_know_yet() {
     // The executor works on it while the scheduler's answer is still on its way.
-    let Held { place, servers, running, .. } = Held::behind(Duration::from_secs(1)).await;
+    let (Held { place, servers, running, .. }, _way) = Held::far_away().await;
     running.signal("TERM");
     let ended = ended(running).await;
     assert_eq!(ended.code, 75, "{ended:?}");
     servers.hear("Received cancellation request");
     assert!(!is_published(&place).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_while_a_step_runs_is_made_again() {
+    let (Held { place, servers, running, gate, .. }, way) = Held::far_away().await;
+    // Mostly a question is on its way: answers take ten times as long as the pauses between questions.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    way.cut();
+    gate.open();
+    let ended = ended(running).await;
+    assert_eq!(ended.code, 0, "{ended:?}\n{}", servers.said());
+    assert!(is_published(&place).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

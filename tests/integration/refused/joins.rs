@@ -57,6 +57,39 @@ fn rows_are_chosen_by_an_order() {
 }
 
 #[test]
+fn what_comes_first_or_next_is_said_by_an_order() {
+    let with = |expr: &str, rest: &str| {
+        joined(&format!("join (select p.id as id, {expr} as x from postings as p {rest}) as q on q.id = p.id"))
+    };
+    for taken_as_it_comes in [
+        ("row_number() over ()", ""),
+        ("row_number() over (partition by p.id)", ""),
+        ("lag(p.id) over (partition by p.id)", ""),
+        ("first_value(p.id) over w", "window w as (partition by p.id)"),
+        ("sum(p.amount) over (rows between 1 preceding and current row)", ""),
+        ("sum(p.amount) over (partition by p.id rows 2 preceding)", ""),
+        ("string_agg(p.reverses, ', ')", "group by p.id"),
+        ("array_agg(p.reverses)", "group by p.id"),
+        ("last_value(p.reverses)", "group by p.id"),
+    ] {
+        let (expr, rest) = taken_as_it_comes;
+        assert_eq!(with(expr, rest), ["E210 sql/ledger.sql:3:26"], "{expr}");
+    }
+    for kept in [
+        ("row_number() over (order by p.id)", ""),
+        ("rank() over (partition by p.id order by p.at)", ""),
+        ("first_value(p.id) over w", "window w as (partition by p.id order by p.at)"),
+        ("sum(p.amount) over (partition by p.id)", ""),
+        ("count(*) over ()", ""),
+        ("sum(p.amount) over (rows between unbounded preceding and unbounded following)", ""),
+        ("string_agg(p.reverses, ', ' order by p.at)", "group by p.id"),
+    ] {
+        let (expr, rest) = kept;
+        assert_eq!(with(expr, rest), Vec::<String>::new(), "{expr}");
+    }
+}
+
+#[test]
 fn a_query_changes_and_locks_nothing() {
     assert_eq!(refused_ledger(&format!("{LEDGER}\nfor update")), ["E202 sql/ledger.sql:3:1"]);
     let into = LEDGER.replace("from", "\ninto copies from");
