@@ -1,14 +1,13 @@
 //! Writing a file piece by piece with its hash taken on the way, and reading it back.
 
 use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
 
 use crate::store::create::put_unique;
 use crate::store::{Call, Location, StoreError};
-use crate::warehouse::output::hex;
+use crate::warehouse::output::{hex, sha256_of};
 
 /// Bytes of one part of a large file; a smaller file is one request.
 const PART: usize = 8 << 20;
@@ -110,17 +109,11 @@ pub async fn put_file(location: &Location, path: Path, bytes: &[u8]) -> Result<U
 /// [`StoreError::ReadBack`] when length or hash differ.
 pub async fn read_back(location: &Location, written: &Uploaded) -> Result<(), StoreError> {
     let failed = |error| location.failed(Call::Get, &written.path, &error);
-    let mut body = location.store.get(&written.path).await.map_err(failed)?.into_stream();
-    let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
-    while let Some(piece) = body.try_next().await.map_err(failed)? {
-        hash.update(&piece);
-        bytes += piece.len() as u64;
-    }
+    let (sha256, bytes) = sha256_of(location.store.as_ref(), &written.path).await.map_err(failed)?;
     let differs = |difference: String| StoreError::ReadBack { url: location.address(&written.path), difference };
     if bytes != written.bytes {
         return Err(differs(format!("{bytes} bytes instead of {}", written.bytes)));
     }
-    let sha256 = hex(&hash.finalize());
     if sha256 == written.sha256 {
         Ok(())
     } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use datafusion::common::DataFusionError;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload};
 use sha2::{Digest, Sha256};
@@ -102,6 +103,20 @@ pub fn below(root: &Path, path: &Path) -> String {
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of an object, in hex, and its bytes, read a piece at a time: it may be larger than memory.
+///
+/// # Errors
+/// What the store answers.
+pub async fn sha256_of(store: &dyn ObjectStore, path: &Path) -> Result<(String, u64), object_store::Error> {
+    let mut pieces = store.get(path).await?.into_stream();
+    let (mut hash, mut bytes) = (Sha256::new(), 0_u64);
+    while let Some(piece) = pieces.try_next().await? {
+        hash.update(&piece);
+        bytes += piece.len() as u64;
+    }
+    Ok((hex(&hash.finalize()), bytes))
 }
 
 /// Bytes as lower-case hex.

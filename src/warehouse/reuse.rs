@@ -9,11 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use datafusion::common::DataFusionError;
-use futures::TryStreamExt as _;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use crate::calendar::{Calendar, Period};
 use crate::models::ModelGraph;
@@ -22,7 +20,7 @@ use crate::warehouse::bindings::Bindings;
 use crate::warehouse::cuts::Cuts;
 use crate::warehouse::inputs::{InputFile, Inputs, Intake, SourceInput};
 use crate::warehouse::keys::KeyRuns;
-use crate::warehouse::output::{Output, WrittenFile, below, hex, sha256_hex};
+use crate::warehouse::output::{Output, WrittenFile, below, sha256_hex, sha256_of};
 use crate::warehouse::packed::{PackError, Part};
 
 /// What an intake or a period came to, as it is stored.
@@ -206,12 +204,8 @@ async fn fetched(output: &Output, path: &str, sha256: &str) -> Result<Bytes, Reu
 /// Looks at a file byte by byte, a piece of it at a time: that of a mart may be larger than memory.
 async fn unchanged(output: &Output, path: &str, sha256: &str) -> Result<(), ReuseError> {
     let gone = |error| ReuseError::Gone(path.to_owned(), error);
-    let mut pieces = output.store.get(&output.at(path)).await.map_err(gone)?.into_stream();
-    let mut hash = Sha256::new();
-    while let Some(piece) = pieces.try_next().await.map_err(gone)? {
-        hash.update(&piece);
-    }
-    if hex(&hash.finalize()) == sha256 { Ok(()) } else { Err(ReuseError::Changed(path.to_owned())) }
+    let (found, _) = sha256_of(output.store.as_ref(), &output.at(path)).await.map_err(gone)?;
+    if found == sha256 { Ok(()) } else { Err(ReuseError::Changed(path.to_owned())) }
 }
 
 /// Stores a part under this run's own name.

@@ -74,11 +74,12 @@ fn told_apart(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionP
 
 /// Whether what an operator gives depends on which of its rows come first.
 fn looks_at_order(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    if let Some(window) = plan.downcast_ref::<WindowAggExec>() {
-        return window.window_expr().iter().any(|window| !window.order_by().is_empty());
-    }
-    if let Some(window) = plan.downcast_ref::<BoundedWindowAggExec>() {
-        return window.window_expr().iter().any(|window| !window.order_by().is_empty());
+    let windows = plan
+        .downcast_ref::<WindowAggExec>()
+        .map(WindowAggExec::window_expr)
+        .or_else(|| plan.downcast_ref::<BoundedWindowAggExec>().map(BoundedWindowAggExec::window_expr));
+    if let Some(windows) = windows {
+        return windows.iter().any(|window| !window.order_by().is_empty());
     }
     plan.downcast_ref::<AggregateExec>().is_some_and(|aggregate| {
         let reads_rows = matches!(
