@@ -24,6 +24,7 @@ pub(crate) mod own_text;
 pub mod packed;
 mod passed_on;
 pub mod physical;
+mod pool;
 #[cfg(feature = "cluster")]
 pub mod portable;
 mod prepared;

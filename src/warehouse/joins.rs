@@ -8,6 +8,9 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 
+use crate::warehouse::pool::floor;
+use crate::warehouse::session::memory_of;
+
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joins {
@@ -26,7 +29,9 @@ impl Joins {
         let partitions = state.config().target_partitions().max(2);
         let config = state.config().clone().with_target_partitions(partitions);
         // Small batches, because each sort merges from a batch of every part of it that is on disk.
-        let config = config.with_batch_size(2048).with_sort_spill_reservation_bytes(4 << 20);
+        // Each keeps back memory to merge what it has sorted: no more than it is sure to get.
+        let kept_back = floor(memory_of(&context.task_ctx())).clamp(1 << 20, 4 << 20);
+        let config = config.with_batch_size(2048).with_sort_spill_reservation_bytes(kept_back);
         // A sort of many batches at once gives batches that count all their text each.
         let config = config.with_sort_in_place_threshold_bytes(0);
         let config = config.set_bool("datafusion.optimizer.prefer_hash_join", false);
@@ -53,6 +58,7 @@ mod tests {
     use arrow::array::{AsArray, Int64Array, RecordBatch};
     use arrow::datatypes::{Int64Type, Schema};
     use datafusion::datasource::MemTable;
+    use datafusion::execution::memory_pool::MemoryConsumer;
     use datafusion::prelude::SessionConfig;
 
     use super::*;
@@ -65,11 +71,14 @@ mod tests {
         inner join generated as other on one.value = other.value and one.text = other.text";
 
     /// Rows and sum of a join of a table with itself, which as a table in memory takes more than 48 MB, and whether it was sorted.
-    async fn joined(memory_bytes: usize) -> Result<(i64, i64, bool), DataFusionError> {
+    /// Others have taken a part of the memory.
+    async fn joined(memory_bytes: usize, taken: usize) -> Result<(i64, i64, bool), DataFusionError> {
         let folder = tempfile::tempdir().expect("a folder");
         let limits = Limits { memory_bytes, scratch: folder.path().to_path_buf(), parallelism: 1 };
         let config = SessionConfig::new().with_target_partitions(1);
         let context = SessionContext::new_with_config_rt(config, runtime(&limits)?);
+        let others = MemoryConsumer::new("others").register(&context.runtime_env().memory_pool);
+        others.try_grow(taken)?;
         let values: Int64Array = (0..ROWS).collect();
         let texts: arrow::array::StringArray =
             (0..ROWS).map(|row| Some(format!("row {row:0>100} of a long text"))).collect();
@@ -89,7 +98,15 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn what_does_not_fit_as_a_table_in_memory_is_joined_in_order_and_comes_to_the_same() {
         let sum = ROWS * (ROWS - 1) / 2;
-        assert_eq!(joined(256 << 20).await.expect("rows"), (ROWS, sum, false));
-        assert_eq!(joined(48 << 20).await.expect("rows"), (ROWS, sum, true));
+        assert_eq!(joined(256 << 20, 0).await.expect("rows"), (ROWS, sum, false));
+        assert_eq!(joined(48 << 20, 0).await.expect("rows"), (ROWS, sum, true));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_join_in_order_comes_to_its_end_when_others_have_taken_the_memory() {
+        let sum = ROWS * (ROWS - 1) / 2;
+        for left in [0, 1 << 20] {
+            assert_eq!(joined(64 << 20, (64 << 20) - left).await.expect("rows"), (ROWS, sum, true));
+        }
     }
 }

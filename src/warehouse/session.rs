@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, MemoryLimit};
+use datafusion::execution::memory_pool::MemoryLimit;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
@@ -15,6 +15,7 @@ use crate::calendar::Calendar;
 use crate::pipeline::Engine;
 use crate::warehouse::build_side::physical_rules;
 use crate::warehouse::functions;
+use crate::warehouse::pool::SharesWithFloor;
 
 /// Partitions of a query on a cluster, where nobody says how many: how many cores it has, this process does not know.
 const ON_A_CLUSTER: usize = 4;
@@ -67,7 +68,7 @@ pub fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>, DataFusionError> {
         .with_mode(DiskManagerMode::Directories(vec![limits.scratch.clone()]))
         .with_max_spill_merge_fan_in(MERGED_AT_ONCE);
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+        .with_memory_pool(Arc::new(SharesWithFloor::new(limits.memory_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()
 }
