@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray, UInt32Array,
+    Array as _, ArrayRef, AsArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringViewArray, UInt32Array,
     new_null_array,
 };
 use arrow::compute::{cast, concat_batches, take_record_batch};
@@ -16,7 +16,7 @@ use object_store::{ObjectStoreExt as _, path};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tieout::pipeline::{Environment, Mart, Pipeline, Source};
 use tieout::sample::{self, Location, PIPELINE, SampleOptions};
-use tieout::warehouse::schema::{file_schema, mart_schema};
+use tieout::warehouse::schema::{declared_schema, file_schema};
 use tokio::runtime::Runtime;
 
 /// The mart that most of a run's time goes into.
@@ -84,12 +84,12 @@ impl Shop {
         let (orders, numbers) = (column(&self.lines, "order_id"), column(&self.lines, "line_no"));
         let keys = orders.as_string_view().iter().zip(numbers.as_primitive::<Int64Type>()).enumerate();
         // Some lines have been copied, and a mart has every key once.
-        let keys: StringArray = keys
+        let keys: StringViewArray = keys
             .map(|(at, (order, number))| {
                 Some(format!("{}|{}|{at}", order.unwrap_or_default(), number.unwrap_or_default()))
             })
             .collect();
-        let schema = mart_schema(self.ledger());
+        let schema = declared_schema(self.ledger());
         let columns = schema.fields().iter().map(|field| match field.name().as_str() {
             "source_key" => Arc::new(keys.clone()) as ArrayRef,
             "booked_on" | "ordered_on" => Arc::new(self.days()),
@@ -125,9 +125,11 @@ impl Shop {
                 Arc::new(zeros.with_precision_and_scale(*precision, *scale).expect("digits of the mart"))
             }
             (_, DataType::Int64) => Arc::new(Int64Array::from(vec![0; count])),
-            ("stream", _) => Arc::new(StringArray::from_iter_values((0..count).map(|_| "order_lines"))),
+            ("stream", _) => Arc::new(StringViewArray::from_iter_values((0..count).map(|_| "order_lines"))),
             // A few values over and over.
-            (name, _) => Arc::new(StringArray::from_iter_values((0..count).map(|row| format!("{name} {}", row % 7)))),
+            (name, _) => {
+                Arc::new(StringViewArray::from_iter_values((0..count).map(|row| format!("{name} {}", row % 7))))
+            }
         }
     }
 }

@@ -12,12 +12,11 @@ use arrow::json::LineDelimitedWriter;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{DataFusionError, JoinType};
-use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{Expr, col};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::pipeline::Source;
-use crate::warehouse::keys::{KeyRuns, key_hashes, repeated_keys};
+use crate::warehouse::keys::{KeyRuns, key_hashes, keys_of, rows_behind};
 use crate::warehouse::schema::rejected_schema;
 
 /// The rows of one source in one intake.
@@ -51,19 +50,18 @@ pub async fn sort_out(
     }
     let hashes = key_hashes(&complete, &source.key).await?;
     keys_seen.add(&source.name, &hashes.distinct)?;
-    let repeated = if hashes.repeated.is_empty() {
-        Vec::new()
-    } else {
-        repeated_keys(context, &complete, &source.key, &hashes.repeated).await?
-    };
-    if repeated.iter().all(|batch| batch.num_rows() == 0) {
+    if hashes.repeated.is_empty() {
         return Ok(ContractRows { kept: complete, rejected, duplicates: Vec::new() });
     }
-    let resolved = resolve(context, source, &complete, &repeated).await?;
+    let suspects = rows_behind(&complete, &source.key, &hashes.repeated).await?;
+    let schema: SchemaRef = Arc::new(complete.schema().as_arrow().clone());
+    let suspects = concat_batches(&schema, &suspects)?;
+    let resolved = resolve(source, &suspects)?;
     rejected.extend(resolved.rejected);
     let keys: Vec<&str> = source.key.iter().map(String::as_str).collect();
-    // The few repeated keys are the build side; the rows stream past them.
-    let single = key_table(context, &repeated)?.join(complete, JoinType::RightAnti, &keys, &keys, None)?;
+    // The few suspects are the build side; the rows stream past them.
+    let key_columns = keys_of(&context.read_batch(suspects)?, &source.key)?;
+    let single = key_columns.join(complete, JoinType::RightAnti, &keys, &keys, None)?;
     let kept = match resolved.first {
         None => single,
         Some(first) => single.union(context.read_batch(first)?)?,
@@ -104,21 +102,12 @@ struct Resolved {
     rejected: Vec<RecordBatch>,
 }
 
-/// Looks at all rows of the repeated keys: identical ones count once, different ones are all rejected, because nobody
-/// can say which is right.
-async fn resolve(
-    context: &SessionContext,
-    source: &Source,
-    rows: &DataFrame,
-    repeated: &[RecordBatch],
-) -> Result<Resolved, DataFusionError> {
-    let keys: Vec<&str> = source.key.iter().map(String::as_str).collect();
-    let copies = key_table(context, repeated)?.join(rows.clone(), JoinType::RightSemi, &keys, &keys, None)?;
-    let schema: SchemaRef = Arc::new(copies.schema().as_arrow().clone());
-    let all = concat_batches(&schema, &copies.collect().await?)?;
-    let (first, duplicates, rejected) = split_copies(source, &all)?;
+/// Looks at all rows of the keys that may be there more than once: identical ones count once, different ones are all rejected,
+/// because nobody can say which is right.
+fn resolve(source: &Source, all: &RecordBatch) -> Result<Resolved, DataFusionError> {
+    let (first, duplicates, rejected) = split_copies(source, all)?;
     let some = |rows: Vec<u32>| -> Result<Option<RecordBatch>, DataFusionError> {
-        if rows.is_empty() { Ok(None) } else { Ok(Some(take_record_batch(&all, &UInt32Array::from(rows))?)) }
+        if rows.is_empty() { Ok(None) } else { Ok(Some(take_record_batch(all, &UInt32Array::from(rows))?)) }
     };
     let rejected = match some(rejected)? {
         None => Vec::new(),
@@ -127,7 +116,7 @@ async fn resolve(
     Ok(Resolved { first: some(first)?, duplicates: some(duplicates)?.into_iter().collect(), rejected })
 }
 
-/// Row numbers: first of identical, further identical, different.
+/// Row numbers: first of identical or alone, further identical, different.
 type Copies = (Vec<u32>, Vec<u32>, Vec<u32>);
 
 fn split_copies(source: &Source, all: &RecordBatch) -> Result<Copies, DataFusionError> {
@@ -161,11 +150,6 @@ fn encoded(columns: &[ArrayRef]) -> Result<Vec<Vec<u8>>, DataFusionError> {
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields)?.convert_columns(columns)?;
     Ok(rows.iter().map(|row| row.as_ref().to_vec()).collect())
-}
-
-fn key_table(context: &SessionContext, repeated: &[RecordBatch]) -> Result<DataFrame, DataFusionError> {
-    let schema = repeated.first().map_or_else(|| Arc::new(arrow::datatypes::Schema::empty()), RecordBatch::schema);
-    context.read_table(Arc::new(MemTable::try_new(schema, vec![repeated.to_vec()])?))
 }
 
 /// Rows with their reason, key and raw content as text.

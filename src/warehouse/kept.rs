@@ -118,24 +118,37 @@ impl Room {
         name: &str,
         plan: &LogicalPlan,
     ) -> Result<KeptTable, DataFusionError> {
-        self.costs.as_memory_allows(name, async |joins| self.keep_with(context, name, plan, joins).await).await
+        let kept = self.put_aside(context, name, plan).await?;
+        self.costs.built(name, kept.rows, kept.held.bytes());
+        kept.table()
     }
 
-    async fn keep_with(
+    /// The rows of an optimised plan, at the cost of a model that they are only a part of.
+    ///
+    /// # Errors
+    /// When the plan cannot be executed, or the scratch folder not be written.
+    pub async fn put_aside(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        plan: &LogicalPlan,
+    ) -> Result<Kept, DataFusionError> {
+        self.costs.as_memory_allows(name, async |joins| self.put_aside_with(context, name, plan, joins).await).await
+    }
+
+    async fn put_aside_with(
         &self,
         context: &SessionContext,
         name: &str,
         plan: &LogicalPlan,
         joins: Joins,
-    ) -> Result<KeptTable, DataFusionError> {
+    ) -> Result<Kept, DataFusionError> {
         let mut rows = self.costs.stream(context, name, plan, joins).await?;
         let mut keeping = self.keeping(name, &plan_schema(plan), usize::MAX);
         while let Some(batch) = rows.next().await? {
             keeping.write(batch)?;
         }
-        let kept = keeping.finish()?;
-        self.costs.built(name, kept.rows, kept.held.bytes());
-        kept.table()
+        keeping.finish()
     }
 
     /// Rows of a table that are going to be kept, in memory as far as there is room, and so many bytes of it at most.

@@ -15,12 +15,12 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::filter_record_batch;
 use datafusion::common::DataFusionError;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{Expr, col, lit};
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::logical_expr::col;
+use datafusion::prelude::DataFrame;
 use futures::StreamExt;
 
 use crate::warehouse::contract::quoted;
+use crate::warehouse::execute::own_text;
 
 /// What a run of hashes begins with: a mark, raised with the format, and the hash of a text that is always the same. Hashes
 /// that another machine or another library makes otherwise are no use.
@@ -168,47 +168,34 @@ pub async fn key_hashes(rows: &DataFrame, key: &[String]) -> Result<KeyHashes, D
     Ok(KeyHashes { distinct: hashes, repeated })
 }
 
-/// The keys behind suspicious hashes that really occur more than once.
+/// The rows whose keys have one of these hashes.
 ///
 /// # Errors
 /// When the rows cannot be read.
-pub async fn repeated_keys(
-    context: &SessionContext,
-    rows: &DataFrame,
-    key: &[String],
-    suspicious: &BTreeSet<u64>,
-) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let found = keys_behind(rows, key, suspicious).await?;
-    if found.is_empty() {
-        return Ok(found);
-    }
-    let keys: Vec<Expr> = key.iter().map(|name| col(quoted(name))).collect();
-    let counted = context.read_batches(found)?.aggregate(keys.clone(), vec![count(lit(1_i64)).alias("copies__")])?;
-    counted.filter(col("copies__").gt(lit(1_i64)))?.select(keys)?.collect().await
-}
-
-/// The keys that have one of these hashes, as often as they occur.
-///
-/// # Errors
-/// When the rows cannot be read.
-pub async fn keys_behind(
+pub async fn rows_behind(
     rows: &DataFrame,
     key: &[String],
     hashes: &BTreeSet<u64>,
 ) -> Result<Vec<RecordBatch>, DataFusionError> {
     let mut found = Vec::new();
-    let mut stream = keys_of(rows, key)?.execute_stream().await?;
+    let mut stream = rows.clone().execute_stream().await?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let mask: BooleanArray = hash(&batch)?.iter().map(|hash| Some(hashes.contains(hash))).collect();
+        let key = key.iter().map(|name| batch.schema_ref().index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let mask: BooleanArray = hash(&batch.project(&key)?)?.iter().map(|hash| Some(hashes.contains(hash))).collect();
         if mask.true_count() > 0 {
-            found.push(filter_record_batch(&batch, &mask)?);
+            // Few rows of many pages: with text of their own, or they would hold all of them.
+            found.push(own_text(filter_record_batch(&batch, &mask)?)?);
         }
     }
     Ok(found)
 }
 
-fn keys_of(rows: &DataFrame, key: &[String]) -> Result<DataFrame, DataFusionError> {
+/// Only the columns of the key.
+///
+/// # Errors
+/// When the rows have no such columns.
+pub fn keys_of(rows: &DataFrame, key: &[String]) -> Result<DataFrame, DataFusionError> {
     rows.clone().select(key.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())
 }
 

@@ -19,9 +19,9 @@ use parquet::schema::types::ColumnPath;
 
 use crate::calendar::{Calendar, Period};
 use crate::pipeline::Mart;
-use crate::warehouse::execute::bytes_of;
+use crate::warehouse::execute::{bytes_of, own_text};
 use crate::warehouse::functions::day_of;
-use crate::warehouse::schema::mart_schema;
+use crate::warehouse::schema::declared_schema;
 use crate::warehouse::sorted::ORDER;
 use crate::warehouse::spool::{Spool, Spools};
 
@@ -81,7 +81,7 @@ impl<'a> MartWriter<'a> {
     /// # Errors
     /// When the mart's grain cannot be compared, which validated columns can.
     pub fn new(mart: &'a Mart, calendar: &'a Calendar) -> Result<Self, DataFusionError> {
-        let schema = mart_schema(mart);
+        let schema = declared_schema(mart);
         let fields = mart
             .grain
             .iter()
@@ -264,7 +264,7 @@ impl<'a> MartWriter<'a> {
         if let Some(days) = column.as_primitive_opt::<Date32Type>() {
             return days.values().iter().map(|day| self.period_of_day(*day)).collect();
         }
-        let texts = column.as_string::<i32>();
+        let texts = column.as_string_view();
         let parse = |text: Option<&str>| {
             self.calendar
                 .period(text.unwrap_or_default())
@@ -286,6 +286,8 @@ impl<'a> MartWriter<'a> {
 /// A file that grows. Its first rows wait, because a small file is written in another way than a large one.
 struct OpenPart {
     waiting: Vec<RecordBatch>,
+    /// Of those that wait.
+    bytes: usize,
     rows: usize,
     to: To,
 }
@@ -303,7 +305,7 @@ impl OpenPart {
     const SMALL: usize = 65_536;
 
     fn new(spool: Spool) -> Self {
-        Self { waiting: Vec::new(), rows: 0, to: To::Spool(spool) }
+        Self { waiting: Vec::new(), bytes: 0, rows: 0, to: To::Spool(spool) }
     }
 
     fn write(&mut self, schema: &SchemaRef, rows: RecordBatch) -> Result<(), DataFusionError> {
@@ -311,17 +313,19 @@ impl OpenPart {
         if let To::Writer(writer) = &mut self.to {
             return Ok(writer.write(&rows)?);
         }
+        // They may be a few of many that are gone by then, and would keep the text of all.
+        let rows = own_text(rows)?;
+        self.bytes += bytes_of(&rows);
         self.waiting.push(rows);
         if self.rows > Self::SMALL { self.open(schema, true) } else { Ok(()) }
     }
 
     fn memory_size(&self) -> usize {
-        let waiting: usize = self.waiting.iter().map(bytes_of).sum();
         let to = match &self.to {
             To::Writer(writer) => writer.memory_size() + writer.inner().memory_size(),
             To::Spool(_) | To::Nowhere => 0,
         };
-        waiting + to
+        self.bytes + to
     }
 
     /// Begins the file, with everything that waited for it.
@@ -333,6 +337,7 @@ impl OpenPart {
         for rows in self.waiting.drain(..) {
             writer.write(&rows)?;
         }
+        self.bytes = 0;
         self.to = To::Writer(Box::new(writer));
         Ok(())
     }
@@ -385,8 +390,8 @@ fn is_stored_as_integer(kind: &DataType) -> bool {
 fn mostly_distinct(rows: &[RecordBatch], column: usize) -> bool {
     let mut seen = HashSet::new();
     let mut count = 0;
-    for column in rows.iter().map(|rows| rows.column(column)).filter(|column| column.data_type() == &DataType::Utf8) {
-        let texts = column.as_string::<i32>().iter().flatten();
+    for column in rows.iter().map(|rows| rows.column(column)).filter_map(|column| column.as_string_view_opt()) {
+        let texts = column.iter().flatten();
         seen.extend(texts.inspect(|_| count += 1));
     }
     seen.len() * 2 > count

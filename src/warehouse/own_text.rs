@@ -16,7 +16,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, internal_err, resources_err};
+use datafusion::common::{DataFusionError, Statistics, internal_datafusion_err, internal_err, resources_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -28,6 +28,7 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::stream::iter;
@@ -146,6 +147,14 @@ impl OwnText {
     }
 }
 
+/// The statistics of an operator that gives the rows of its one input.
+///
+/// # Errors
+/// When there is no input.
+pub(crate) fn as_of_input(inputs: &[Arc<Statistics>]) -> Result<Arc<Statistics>, DataFusionError> {
+    inputs.first().cloned().ok_or_else(|| internal_datafusion_err!("there is an input"))
+}
+
 /// Bytes that a join may hold.
 #[derive(Debug)]
 struct Allowed {
@@ -240,6 +249,20 @@ impl ExecutionPlan for OwnText {
             Ok(rows)
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    /// As many rows. A plan may be planned again as a part of another one, and then which side of a join is held is decided
+    /// again.
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>, DataFusionError> {
+        as_of_input(inputs)
     }
 
     fn supports_limit_pushdown(&self) -> bool {

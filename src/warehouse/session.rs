@@ -91,6 +91,8 @@ pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         .set_bool("datafusion.sql_parser.collect_spans", true)
         .set_bool("datafusion.execution.collect_statistics", false)
+        // It would look a dated value up once for each of its fields that a query reads.
+        .set_bool("datafusion.optimizer.enable_leaf_expression_pushdown", false)
         // What a sort keeps back to merge what it has sorted, when all other memory is taken.
         .set_usize("datafusion.execution.sort_spill_reservation_bytes", 32 << 20)
         // One sort of all rows costs less than sorting batches and merging them, but holds them twice.

@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use crate::problem::Problem;
 use crate::warehouse::contract::key_text;
 use crate::warehouse::inputs::{InputFile, Intake, SourceInput};
-use crate::warehouse::keys::{KeyRuns, keys_behind};
+use crate::warehouse::keys::{KeyRuns, keys_of, rows_behind};
 use crate::warehouse::sources::{SourceError, rows_of_files};
 
 /// Keys that are looked up in the files. One is shown; the rest is only counted.
@@ -59,8 +59,9 @@ async fn keys_in(
 ) -> Result<BTreeSet<String>, SourceError> {
     let rows = rows_of_files(context, input, &[file]).await?.rows;
     let failed = |error| read_error(input, error);
+    let rows = keys_of(&rows, &input.source.key).map_err(failed)?;
     let mut keys = BTreeSet::new();
-    for batch in keys_behind(&rows, &input.source.key, hashes).await.map_err(failed)? {
+    for batch in rows_behind(&rows, &input.source.key, hashes).await.map_err(failed)? {
         for row in 0..batch.num_rows() {
             keys.extend(key_text(&input.source, &batch, row).map_err(failed)?);
         }

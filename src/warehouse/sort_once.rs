@@ -15,7 +15,7 @@ use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, internal_datafusion_err, internal_err};
+use datafusion::common::{DataFusionError, Statistics, internal_datafusion_err, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -26,6 +26,7 @@ use datafusion::physical_plan::execution_plan::{
 };
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -156,6 +157,18 @@ impl ExecutionPlan for SortOnce {
 
     fn metrics(&self) -> Option<MetricsSet> {
         self.instead.get().and_then(|sort| sort.metrics())
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        self.sort.child_stats_requests(partition)
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        inputs: &[Arc<Statistics>],
+        of: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>, DataFusionError> {
+        self.sort.statistics_from_inputs(inputs, of)
     }
 
     fn cardinality_effect(&self) -> CardinalityEffect {

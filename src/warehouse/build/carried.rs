@@ -9,13 +9,13 @@ use bytes::Bytes;
 use datafusion::catalog::TableProvider;
 use datafusion::common::{DataFusionError, JoinType};
 use datafusion::logical_expr::{LogicalPlan, col};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::{BuildError, Building, failed};
 use crate::pipeline::Carried;
 use crate::warehouse::contract::quoted;
 use crate::warehouse::execute::in_batches;
-use crate::warehouse::kept::{KeptTable, Room};
+use crate::warehouse::kept::{Kept, KeptTable, Room};
 use crate::warehouse::output::sha256_hex;
 use crate::warehouse::packed::table_of;
 use crate::warehouse::passed_on::PassedOn;
@@ -84,7 +84,11 @@ impl Building<'_> {
     pub(super) async fn carry(&mut self, context: &SessionContext) -> Result<(), BuildError> {
         for carried in &self.build.pipeline.models.carried {
             let (model, costs) = (carried.model.as_str(), self.build.costs);
-            let plan = unmatched(context, carried).await?;
+            let unmatched = unmatched(context, carried).await?;
+            // Kept before they are sorted: the engine would sort the rows before it asks which of them are matched.
+            let unmatched = self.room.put_aside(context, model, &unmatched).await;
+            let unmatched = unmatched.and_then(Kept::table).map_err(|error| failed(model, error))?;
+            let plan = in_order_of_all(context.read_table(Arc::new(unmatched))?)?;
             let schema = nullable(plan.schema().as_arrow());
             let rows = costs.as_memory_allows(model, async |joins| {
                 let rows = costs.stream(context, model, &plan, joins).await?;
@@ -97,12 +101,17 @@ impl Building<'_> {
     }
 }
 
-/// The rows of a carried model that nothing has matched, in an order of their own: parts of a query end in any.
+/// The rows of a carried model that nothing has matched.
 async fn unmatched(context: &SessionContext, carried: &Carried) -> Result<LogicalPlan, DataFusionError> {
     let keys: Vec<&str> = carried.key.iter().map(String::as_str).collect();
     let matched = context.table(carried.matched_by.as_str()).await?;
     let matched = matched.select(keys.iter().map(|name| col(quoted(name))).collect::<Vec<_>>())?;
     let rows = context.table(carried.model.as_str()).await?.join(matched, JoinType::LeftAnti, &keys, &keys, None)?;
+    rows.into_optimized_plan()
+}
+
+/// Rows in an order of their own: parts of a query end in any.
+fn in_order_of_all(rows: DataFrame) -> Result<LogicalPlan, DataFusionError> {
     let order = rows.schema().columns().into_iter().map(|column| col(column).sort(true, true));
     let order = order.collect();
     rows.sort(order)?.into_optimized_plan()
