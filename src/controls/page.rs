@@ -19,6 +19,7 @@ use crate::controls::reader::ControlError;
 /// Rows, and what has been asked of them so far.
 pub struct Page<'a> {
     rows: &'a RecordBatch,
+    texts: HashMap<String, Rc<Texts>>,
     groups: HashMap<Vec<String>, Rc<Groups>>,
     wanted: HashMap<BTreeMap<String, String>, Rc<Vec<bool>>>,
     values: HashMap<Sum, Rc<Values>>,
@@ -39,7 +40,7 @@ pub struct Values {
 impl<'a> Page<'a> {
     #[must_use]
     pub fn new(rows: &'a RecordBatch) -> Self {
-        Self { rows, groups: HashMap::new(), wanted: HashMap::new(), values: HashMap::new() }
+        Self { rows, texts: HashMap::new(), groups: HashMap::new(), wanted: HashMap::new(), values: HashMap::new() }
     }
 
     /// The rows' groups by the named columns; one group of all without a name.
@@ -52,7 +53,7 @@ impl<'a> Page<'a> {
         }
         let mut groups = Groups { codes: vec![0; self.rows.num_rows()], names: vec![Vec::new()] };
         for name in by {
-            groups = groups.split(&texts(self.rows, name)?);
+            groups = groups.split(self.texts(name)?.as_ref());
         }
         let groups = Rc::new(groups);
         self.groups.insert(by.to_vec(), Rc::clone(&groups));
@@ -72,7 +73,7 @@ impl<'a> Page<'a> {
         }
         let mut wanted = vec![true; self.rows.num_rows()];
         for (name, value) in filter {
-            let texts = texts(self.rows, name)?;
+            let texts = self.texts(name)?;
             let equal: Vec<bool> = texts.names.iter().map(|text| text == value).collect();
             for (wanted, code) in wanted.iter_mut().zip(&texts.codes) {
                 *wanted &= equal.get(*code).copied().unwrap_or(false);
@@ -81,6 +82,15 @@ impl<'a> Page<'a> {
         let wanted = Rc::new(wanted);
         self.wanted.insert(filter.clone(), Rc::clone(&wanted));
         Ok(Some(wanted))
+    }
+
+    fn texts(&mut self, name: &str) -> Result<Rc<Texts>, ControlError> {
+        if let Some(known) = self.texts.get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let texts = Rc::new(texts(self.rows, name)?);
+        self.texts.insert(name.to_owned(), Rc::clone(&texts));
+        Ok(texts)
     }
 
     /// What a sum of products gives per row. A product with a null factor is nothing.

@@ -16,7 +16,7 @@ use datafusion::logical_expr::{Expr, col};
 use datafusion::prelude::{DataFrame, SessionContext};
 
 use crate::pipeline::Source;
-use crate::warehouse::keys::{KeyRuns, key_hashes, keys_of, rows_behind};
+use crate::warehouse::keys::{KeyRuns, key_columns, key_hashes, rows_behind};
 use crate::warehouse::schema::rejected_schema;
 
 /// The rows of one source in one intake.
@@ -59,9 +59,9 @@ pub async fn sort_out(
     let resolved = resolve(source, &suspects)?;
     rejected.extend(resolved.rejected);
     let keys: Vec<&str> = source.key.iter().map(String::as_str).collect();
-    // The few suspects are the build side; the rows stream past them.
-    let key_columns = keys_of(&context.read_batch(suspects)?, &source.key)?;
-    let single = key_columns.join(complete, JoinType::RightAnti, &keys, &keys, None)?;
+    // The suspects' keys are the build side; the rows stream past them.
+    let suspects = suspects.project(&key_columns(&schema, &source.key)?)?;
+    let single = context.read_batch(suspects)?.join(complete, JoinType::RightAnti, &keys, &keys, None)?;
     let kept = match resolved.first {
         None => single,
         Some(first) => single.union(context.read_batch(first)?)?,
@@ -96,7 +96,7 @@ fn null_reasons(batch: &RecordBatch, suspect: &[String]) -> Vec<String> {
 }
 
 struct Resolved {
-    /// The first of identical rows, per key.
+    /// Of each key the only row, or the first of identical ones.
     first: Option<RecordBatch>,
     duplicates: Vec<RecordBatch>,
     rejected: Vec<RecordBatch>,
@@ -105,7 +105,13 @@ struct Resolved {
 /// Looks at all rows of the keys that may be there more than once: identical ones count once, different ones are all rejected,
 /// because nobody can say which is right.
 fn resolve(source: &Source, all: &RecordBatch) -> Result<Resolved, DataFusionError> {
-    let (first, duplicates, rejected) = split_copies(source, all)?;
+    let of = |names: Vec<&String>| {
+        encoded(&names.into_iter().filter_map(|name| all.column_by_name(name).cloned()).collect::<Vec<_>>())
+    };
+    let keys = of(source.key.iter().collect())?;
+    let contents = of(source.columns.iter().map(|column| &column.name).collect())?;
+    let folders = of(source.partitions.iter().map(|(name, _)| name).collect())?;
+    let (first, duplicates, rejected) = split_copies(&keys, &contents, &folders);
     let some = |rows: Vec<u32>| -> Result<Option<RecordBatch>, DataFusionError> {
         if rows.is_empty() { Ok(None) } else { Ok(Some(take_record_batch(all, &UInt32Array::from(rows))?)) }
     };
@@ -119,13 +125,8 @@ fn resolve(source: &Source, all: &RecordBatch) -> Result<Resolved, DataFusionErr
 /// Row numbers: first of identical or alone, further identical, different.
 type Copies = (Vec<u32>, Vec<u32>, Vec<u32>);
 
-fn split_copies(source: &Source, all: &RecordBatch) -> Result<Copies, DataFusionError> {
-    let by_name =
-        |names: Vec<&String>| names.iter().filter_map(|name| all.column_by_name(name).cloned()).collect::<Vec<_>>();
-    let (keys, contents) = (
-        encoded(&by_name(source.key.iter().collect()))?,
-        encoded(&by_name(source.columns.iter().map(|column| &column.name).collect()))?,
-    );
+/// By the key, the content and the folder of each row, as bytes that compare as they do.
+fn split_copies(keys: &[Vec<u8>], contents: &[Vec<u8>], folders: &[Vec<u8>]) -> Copies {
     let mut groups: HashMap<&[u8], Vec<usize>> = HashMap::new();
     for (row, key) in keys.iter().enumerate() {
         groups.entry(key).or_default().push(row);
@@ -133,7 +134,9 @@ fn split_copies(source: &Source, all: &RecordBatch) -> Result<Copies, DataFusion
     let (mut first, mut duplicates, mut rejected) = (Vec::new(), Vec::new(), Vec::new());
     let mut groups: Vec<_> = groups.into_values().collect();
     groups.sort_unstable();
-    for rows in groups {
+    for mut rows in groups {
+        // Copies may have come in several folders: which of them is the first is not to depend on which was read first.
+        rows.sort_by_key(|row| folders.get(*row));
         let same = rows.windows(2).all(|pair| matches!(pair, [a, b] if contents.get(*a) == contents.get(*b)));
         let mut numbers = rows.iter().filter_map(|row| u32::try_from(*row).ok());
         if same {
@@ -143,7 +146,7 @@ fn split_copies(source: &Source, all: &RecordBatch) -> Result<Copies, DataFusion
             rejected.extend(numbers);
         }
     }
-    Ok((first, duplicates, rejected))
+    (first, duplicates, rejected)
 }
 
 fn encoded(columns: &[ArrayRef]) -> Result<Vec<Vec<u8>>, DataFusionError> {
@@ -216,4 +219,21 @@ fn json_lines(rows: &RecordBatch) -> Result<Vec<String>, DataFusionError> {
 /// A column name as an identifier whose case is kept.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_whose_key_is_alone_is_kept_and_of_copies_that_of_the_first_folder() {
+        let bytes = |texts: [&str; 6]| texts.map(|text| text.as_bytes().to_vec());
+        let keys = bytes(["a", "b", "c", "b", "c", "b"]);
+        let contents = bytes(["1", "2", "3", "2", "4", "2"]);
+        let folders = bytes(["x", "z", "x", "x", "x", "y"]);
+        let (first, duplicates, rejected) = split_copies(&keys, &contents, &folders);
+        assert_eq!((first, duplicates, rejected), (vec![0, 3], vec![5, 1], vec![2, 4]));
+        let (first, ..) = split_copies(&keys, &contents, &[]);
+        assert_eq!(first, [0, 1], "a source without folders");
+    }
 }

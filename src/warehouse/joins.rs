@@ -28,9 +28,9 @@ impl Joins {
         // The engine only sorts for joins of several partitions.
         let partitions = state.config().target_partitions().max(2);
         let config = state.config().clone().with_target_partitions(partitions);
+        // What each sort keeps back to merge what it has sorted: no more than the floor.
+        let kept_back = floor(memory_of(&context.task_ctx())).min(4 << 20);
         // Small batches, because each sort merges from a batch of every part of it that is on disk.
-        // Each keeps back memory to merge what it has sorted: no more than it is sure to get.
-        let kept_back = floor(memory_of(&context.task_ctx())).clamp(1 << 20, 4 << 20);
         let config = config.with_batch_size(2048).with_sort_spill_reservation_bytes(kept_back);
         // A sort of many batches at once gives batches that count all their text each.
         let config = config.with_sort_in_place_threshold_bytes(0);
@@ -105,8 +105,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_join_in_order_comes_to_its_end_when_others_have_taken_the_memory() {
         let sum = ROWS * (ROWS - 1) / 2;
-        for left in [0, 1 << 20] {
-            assert_eq!(joined(64 << 20, (64 << 20) - left).await.expect("rows"), (ROWS, sum, true));
+        for (memory, left) in [(64 << 20, 0), (64 << 20, 1 << 20), (32 << 20, 4 << 20)] {
+            assert_eq!(joined(memory, memory - left).await.expect("rows"), (ROWS, sum, true), "{memory}, {left}");
         }
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::Schema;
 use datafusion::common::DataFusionError;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::logical_expr::col;
@@ -179,16 +180,25 @@ pub async fn rows_behind(
 ) -> Result<Vec<RecordBatch>, DataFusionError> {
     let mut found = Vec::new();
     let mut stream = rows.clone().execute_stream().await?;
+    let columns = key_columns(&stream.schema(), key)?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let key = key.iter().map(|name| batch.schema_ref().index_of(name)).collect::<Result<Vec<_>, _>>()?;
-        let mask: BooleanArray = hash(&batch.project(&key)?)?.iter().map(|hash| Some(hashes.contains(hash))).collect();
+        let mask: BooleanArray =
+            hash(&batch.project(&columns)?)?.iter().map(|hash| Some(hashes.contains(hash))).collect();
         if mask.true_count() > 0 {
             // Few rows of many pages: with text of their own, or they would hold all of them.
             found.push(own_text(filter_record_batch(&batch, &mask)?)?);
         }
     }
     Ok(found)
+}
+
+/// Where the columns of a key are.
+///
+/// # Errors
+/// When there are no such columns.
+pub fn key_columns(schema: &Schema, key: &[String]) -> Result<Vec<usize>, DataFusionError> {
+    Ok(key.iter().map(|name| schema.index_of(name)).collect::<Result<_, _>>()?)
 }
 
 /// Only the columns of the key.

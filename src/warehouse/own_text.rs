@@ -147,14 +147,6 @@ impl OwnText {
     }
 }
 
-/// The statistics of an operator that gives the rows of its one input.
-///
-/// # Errors
-/// When there is no input.
-pub(crate) fn as_of_input(inputs: &[Arc<Statistics>]) -> Result<Arc<Statistics>, DataFusionError> {
-    inputs.first().cloned().ok_or_else(|| internal_datafusion_err!("there is an input"))
-}
-
 /// Bytes that a join may hold.
 #[derive(Debug)]
 struct Allowed {
@@ -262,7 +254,7 @@ impl ExecutionPlan for OwnText {
         inputs: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>, DataFusionError> {
-        as_of_input(inputs)
+        inputs.first().cloned().ok_or_else(|| internal_datafusion_err!("there is an input"))
     }
 
     fn supports_limit_pushdown(&self) -> bool {

@@ -2,21 +2,24 @@
 //!
 //! Operators that can put rows aside get equal shares of what those that cannot have left over. When tables and sorts
 //! beside a query have taken nearly all of it, such a share can be too small for a single batch, and the query would fail
-//! though it needs little: it cannot make the others give anything back. So every operator may hold a *floor*, whatever the
-//! others hold. All together then take more than there is by as many floors as there are operators that have no more, which
-//! is a part of what the process has beside this memory.
+//! though it needs little: it cannot make the others give anything back. So whoever holds less than a *floor* gets that much,
+//! whatever the others hold, until all together have taken an eighth more than there is. That eighth is a part of what the
+//! process has beside this memory.
 
 use std::fmt::{self, Display, Formatter};
 
 use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
-/// Of which part of the memory an operator is sure.
+/// Which part of the memory whoever holds less of it gets, or as many bytes as a batch takes.
 const FLOOR: usize = 64;
+const BATCH: usize = 1 << 20;
+/// Which part of the memory may be taken beyond it for that.
+const BEYOND: usize = 8;
 
-/// Bytes that every operator may hold, of so many in all.
-pub(crate) const fn floor(memory_bytes: usize) -> usize {
-    memory_bytes / FLOOR
+/// Bytes that mostly are there for whoever holds less, of so many in all.
+pub(crate) fn floor(memory_bytes: usize) -> usize {
+    (memory_bytes / FLOOR).max(BATCH)
 }
 
 /// Equal shares, and none of them below the floor.
@@ -24,11 +27,17 @@ pub(crate) const fn floor(memory_bytes: usize) -> usize {
 pub(crate) struct SharesWithFloor {
     shares: FairSpillPool,
     floor: usize,
+    /// Bytes of all together.
+    most: usize,
 }
 
 impl SharesWithFloor {
     pub fn new(memory_bytes: usize) -> Self {
-        Self { shares: FairSpillPool::new(memory_bytes), floor: floor(memory_bytes) }
+        Self {
+            shares: FairSpillPool::new(memory_bytes),
+            floor: floor(memory_bytes),
+            most: memory_bytes + memory_bytes / BEYOND,
+        }
     }
 }
 
@@ -60,12 +69,12 @@ impl MemoryPool for SharesWithFloor {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<(), DataFusionError> {
-        let tried = self.shares.try_grow(reservation, additional);
-        if tried.is_err() && reservation.size().saturating_add(additional) <= self.floor {
+        let is_below = reservation.size().saturating_add(additional) <= self.floor;
+        if is_below && self.reserved().saturating_add(additional) <= self.most {
             self.shares.grow(reservation, additional);
             return Ok(());
         }
-        tried
+        self.shares.try_grow(reservation, additional)
     }
 
     fn reserved(&self) -> usize {
@@ -99,6 +108,22 @@ mod tests {
             drop(operator);
             assert_eq!(pool.reserved(), MEMORY);
         }
+    }
+
+    #[test]
+    fn all_together_take_an_eighth_more_than_there_is_at_most() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(SharesWithFloor::new(MEMORY));
+        let tables = MemoryConsumer::new("tables").register(&pool);
+        tables.try_grow(MEMORY).expect("all is free");
+        let operator =
+            |number: usize| MemoryConsumer::new("operator").with_can_spill(number.is_multiple_of(2)).register(&pool);
+        let operators: Vec<_> = (0..200).map(operator).collect();
+        let served = operators.iter().filter(|operator| operator.try_grow(floor(MEMORY)).is_ok()).count();
+        assert_eq!(served, FLOOR / BEYOND);
+        assert_eq!(pool.reserved(), MEMORY + MEMORY / BEYOND);
+        assert!(operators.iter().all(|operator| operator.try_grow(1).is_err()));
+        drop(operators);
+        assert_eq!(pool.reserved(), MEMORY);
     }
 
     #[test]

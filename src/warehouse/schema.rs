@@ -84,7 +84,7 @@ pub fn source_files_schema() -> SchemaRef {
     ]))
 }
 
-/// A mart as it is written: text as plain UTF-8, the declared nullability.
+/// A mart's files as they are read back: text as plain UTF-8, the declared nullability.
 #[must_use]
 pub fn mart_schema(mart: &Mart) -> SchemaRef {
     let fields = mart.columns.iter().map(|column| {

@@ -115,3 +115,53 @@ pub fn session(runtime: Arc<RuntimeEnv>, calendar: &Calendar, parallelism: usize
 pub fn analysed(state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
     state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringViewArray, StructArray};
+    use arrow::datatypes::{DataType, Field};
+    use datafusion::logical_expr::ScalarUDF;
+    use datafusion::physical_plan::displayable;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::calendar::PeriodUnit;
+    use crate::pipeline::Lookup;
+    use crate::warehouse::lookup::LookupFunction;
+
+    #[tokio::test]
+    async fn a_dated_value_is_looked_up_once_however_many_of_its_fields_are_read() {
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Int64, true));
+        let amounts = |amount: i64| Arc::new(Int64Array::from(vec![amount])) as ArrayRef;
+        let cost = StructArray::from(vec![(field("unit"), amounts(3)), (field("landed"), amounts(5))]);
+        let columns: [(&str, ArrayRef); 3] = [
+            ("sku", Arc::new(StringViewArray::from(vec!["a"]))),
+            ("day", Arc::new(Date32Array::from(vec![10]))),
+            ("cost", Arc::new(cost)),
+        ];
+        let rows = RecordBatch::try_from_iter(columns).expect("columns");
+        let lookup = Lookup {
+            model: "costs".to_owned(),
+            key: vec!["sku".to_owned()],
+            valid_from: "day".to_owned(),
+            valid_to: None,
+            value: "cost".to_owned(),
+            max_age_days: None,
+        };
+        let function =
+            LookupFunction::load("cost_at", &lookup, &rows.schema(), std::slice::from_ref(&rows)).expect("a lookup");
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let limits = Limits { memory_bytes: 1 << 20, scratch: folder.path().to_path_buf(), parallelism: 1 };
+        let zone_name = "UTC".to_owned();
+        let calendar = Calendar { unit: PeriodUnit::Month, zone: TimeZone::UTC, zone_name, first_period: None };
+        let context = session(runtime(&limits).expect("a runtime"), &calendar, 1);
+        context.register_udf(ScalarUDF::from(function));
+        context.register_batch("sold", rows).expect("a new name");
+        let sql = "select costed.cost['unit'] as unit, costed.cost['landed'] as landed
+            from (select cost_at(sold.sku, sold.day) as cost from sold) as costed";
+        let plan = context.sql(sql).await.expect("a query").create_physical_plan().await.expect("a plan");
+        let plan = displayable(plan.as_ref()).indent(false).to_string();
+        assert_eq!(plan.matches("cost_at(").count(), 1, "{plan}");
+    }
+}
