@@ -31,19 +31,21 @@ impl FullBatches {
     /// # Errors
     /// When they cannot be computed.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
+        self.next_full().await?.map(without_idle_flags).transpose()
+    }
+
+    async fn next_full(&mut self) -> Result<Option<RecordBatch>, DataFusionError> {
         loop {
             if let Some(batch) = self.batches.next_completed_batch() {
-                return without_idle_flags(batch).map(Some);
+                return Ok(Some(batch));
             }
             match self.rows.next().await? {
                 // Mostly they are full as they come.
-                Some(batch) if batch.num_rows() == BATCH && self.batches.is_empty() => {
-                    return without_idle_flags(batch).map(Some);
-                }
+                Some(batch) if batch.num_rows() == BATCH && self.batches.is_empty() => return Ok(Some(batch)),
                 Some(batch) => self.batches.push_batch(batch)?,
                 None => {
                     self.batches.finish_buffered_batch()?;
-                    return self.batches.next_completed_batch().map(without_idle_flags).transpose();
+                    return Ok(self.batches.next_completed_batch());
                 }
             }
         }

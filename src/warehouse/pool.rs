@@ -11,15 +11,16 @@ use std::fmt::{self, Display, Formatter};
 use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::{FairSpillPool, MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 
-/// Which part of the memory whoever holds less of it gets, or as many bytes as a batch takes.
+/// Which part of the memory whoever holds less of it gets.
 const FLOOR: usize = 64;
-const BATCH: usize = 1 << 20;
+/// Bytes that it gets at least: those of a batch.
+const LEAST: usize = 1 << 20;
 /// Which part of the memory may be taken beyond it for that.
 const BEYOND: usize = 8;
 
 /// Bytes that mostly are there for whoever holds less, of so many in all.
 pub(crate) fn floor(memory_bytes: usize) -> usize {
-    (memory_bytes / FLOOR).max(BATCH)
+    (memory_bytes / FLOOR).max(LEAST)
 }
 
 /// Equal shares, and none of them below the floor.
