@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,7 +57,8 @@ const WORKER_STACK: usize = 16 << 20;
 fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
     let internal = |error: std::io::Error| Failure::new(Exit::Internal, error);
     let workers = tokio::runtime::Builder::new_multi_thread().thread_stack_size(WORKER_STACK).enable_all().build();
-    let workers = workers.map_err(internal)?;
+    // Never shut down: the process ends with them. See `tieout::threads` on threads that nobody waits for.
+    let workers = ManuallyDrop::new(workers.map_err(internal)?);
     let control = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(internal)?;
     let ended = std::thread::scope(|scope| {
         let (done, waiting) = tokio::sync::oneshot::channel();
@@ -88,7 +90,6 @@ fn work(cli: &Cli, invocation: &Invocation) -> Result<Said, Failure> {
             Err(panic) => Some(Err(after_panic(panic.as_ref()))),
         }
     });
-    workers.shutdown_background();
     ended.unwrap_or_else(|| Err(after_panic(&"")))
 }
 

@@ -172,7 +172,7 @@ fn print(tera: &Arc<Tera>, template: &str, context: &Context, limits: Limits) ->
     let cancelled = Arc::new(AtomicBool::new(false));
     let mut printed = Capped { bytes: Vec::new(), limit: limits.bytes, full: false, cancelled: Arc::clone(&cancelled) };
     let (tera, name, context) = (Arc::clone(tera), template.to_owned(), context.clone());
-    std::thread::Builder::new()
+    let printing = std::thread::Builder::new()
         .name("render".to_owned())
         .spawn(move || {
             let result = tera.render_to(&name, &context, &mut printed);
@@ -181,17 +181,22 @@ fn print(tera: &Arc<Tera>, template: &str, context: &Context, limits: Limits) ->
         })
         .map_err(ReportError::Thread)?;
     let template = template.to_owned();
-    match receiver.recv_timeout(limits.time) {
+    let answer = receiver.recv_timeout(limits.time);
+    if let Err(mpsc::RecvTimeoutError::Timeout) = answer {
+        // It stops when it prints, or with the process: see `crate::threads` on threads that nobody waits for.
+        cancelled.store(true, Ordering::Relaxed);
+        std::mem::forget(printing);
+        return Err(ReportError::TooSlow { template, limit: limits.time });
+    }
+    // A panic is told as a thread that has not answered.
+    let _ = printing.join();
+    match answer {
         Ok((_, printed)) if printed.full => Err(ReportError::TooLarge { template, limit: limits.bytes }),
         Ok((Err(source), _)) => Err(ReportError::Template { template, source }),
         Ok((Ok(()), printed)) => {
             String::from_utf8(printed.bytes).map_err(|error| ReportError::Template { template, source: error.into() })
         }
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            cancelled.store(true, Ordering::Relaxed);
-            Err(ReportError::TooSlow { template, limit: limits.time })
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err(ReportError::Stopped { template }),
+        Err(_) => Err(ReportError::Stopped { template }),
     }
 }
 
