@@ -9,16 +9,18 @@ pub use undeclared::undeclared_columns;
 use arrow::array::{Array, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::DataFusionError;
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
 
 use crate::controls::Comparison;
 use crate::error::{Exit, Failure};
-use crate::models::{ModelGraph, Query};
+use crate::models::ModelGraph;
 use crate::pipeline::{CheckSettings, Pipeline, Severity, Source};
 use crate::problem::Problem;
+use crate::warehouse::answers::answer;
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::compile::plan;
+use crate::warehouse::exit::{engine_exit, failure};
 use crate::warehouse::inputs::Inputs;
 
 /// Rows of a check that are told one by one; the rest is counted.
@@ -49,7 +51,11 @@ pub enum CheckError {
 
 impl From<CheckError> for Failure {
     fn from(error: CheckError) -> Self {
-        Self::new(Exit::Definition, error)
+        let exit = match &error {
+            CheckError::Problem(_) => Exit::Definition,
+            CheckError::Engine { source, .. } => engine_exit(source, Exit::Definition),
+        };
+        failure(error, exit, "while checks were asked")
     }
 }
 
@@ -65,43 +71,44 @@ pub async fn findings(
 ) -> Result<Vec<Finding>, CheckError> {
     let mut found = Vec::new();
     for (name, query) in &graph.checks {
-        let rows = ask(session, name, query, bindings).await?;
-        found.extend(of_check(pipeline, name, &rows).map_err(|error| engine(name, error))?);
+        let plan = plan(session, query, bindings).await.map_err(CheckError::Problem)?;
+        let told = answer(session, &plan, |told: &mut Told, rows| told.add(pipeline, name, &rows)).await;
+        found.extend(told.map_err(|error| engine(name, error))?.findings());
     }
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.check.cmp(&b.check)));
     Ok(found)
-}
-
-async fn ask(
-    session: &SessionContext,
-    name: &str,
-    query: &Query,
-    bindings: &Bindings,
-) -> Result<Vec<RecordBatch>, CheckError> {
-    let plan = plan(session, query, bindings).await.map_err(CheckError::Problem)?;
-    DataFrame::new(session.state(), plan).collect().await.map_err(|error| engine(name, error))
 }
 
 pub(crate) fn engine(check: &str, error: DataFusionError) -> CheckError {
     CheckError::Engine { check: check.to_owned(), source: Box::new(error) }
 }
 
-fn of_check(pipeline: &Pipeline, name: &str, rows: &[RecordBatch]) -> Result<Vec<Finding>, DataFusionError> {
-    let settings = pipeline.checks.settings.get(name);
-    let total: usize = rows.iter().map(RecordBatch::num_rows).sum();
-    let mut findings = Vec::new();
-    for batch in rows {
-        for row in 0..batch.num_rows() {
-            findings.push(finding(pipeline, name, settings, batch, row)?);
+/// What a check has found so far: the gravest, so that none of them is among the merely counted.
+#[derive(Default)]
+struct Told {
+    rows: usize,
+    gravest: Vec<Finding>,
+}
+
+impl Told {
+    fn add(&mut self, pipeline: &Pipeline, name: &str, rows: &RecordBatch) -> Result<(), DataFusionError> {
+        let settings = pipeline.checks.settings.get(name);
+        for row in 0..rows.num_rows() {
+            self.gravest.push(finding(pipeline, name, settings, rows, row)?);
         }
+        // Stable: of equally grave ones the first stay.
+        self.gravest.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.gravest.truncate(TOLD);
+        self.rows += rows.num_rows();
+        Ok(())
     }
-    // The gravest first, so that none of them is among the merely counted.
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings.truncate(TOLD);
-    if let (true, Some(last)) = (total > TOLD, findings.last_mut()) {
-        last.detail = format!("{} (and {} more rows)", last.detail, total - TOLD);
+
+    fn findings(mut self) -> Vec<Finding> {
+        if let (more @ 1.., Some(last)) = (self.rows.saturating_sub(TOLD), self.gravest.last_mut()) {
+            last.detail = format!("{} (and {more} more rows)", last.detail);
+        }
+        self.gravest
     }
-    Ok(findings)
 }
 
 fn finding(

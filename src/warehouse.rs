@@ -1,5 +1,6 @@
 //! The warehouse: sources in, models built, marts out, by DataFusion. The only place that runs SQL.
 
+pub mod answers;
 pub mod bindings;
 pub mod build;
 mod build_side;
@@ -9,6 +10,7 @@ pub mod contract;
 mod counted;
 mod cuts;
 pub(crate) mod execute;
+pub mod exit;
 mod full_batches;
 pub(crate) mod functions;
 pub mod inputs;

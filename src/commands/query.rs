@@ -7,17 +7,18 @@ use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
 use arrow::json::LineDelimitedWriter;
 use arrow::util::pretty::pretty_format_batches;
-use datafusion::prelude::DataFrame;
 
 use crate::cli::{OutputFormat, QueryArgs};
 use crate::commands::invocation::Invocation;
-use crate::commands::tables::{published, table_session};
+use crate::commands::scratch::Scratch;
+use crate::commands::tables::{memory, published, table_session, unanswered};
 use crate::error::{Exit, Failure};
 use crate::models::Query;
 use crate::pipeline::Pipeline;
 use crate::problem::Problems;
 use crate::publication::Log;
 use crate::store::Stores;
+use crate::warehouse::answers::rows;
 use crate::warehouse::bindings::Bindings;
 use crate::warehouse::compile::plan;
 
@@ -33,16 +34,14 @@ pub async fn query(args: &QueryArgs, output: OutputFormat, invocation: &Invocati
         return Err(Failure::new(Exit::InputMissing, "nothing is published yet\n  help: `tieout run` publishes"));
     };
     let files = published(&publication).await?;
-    let session = table_session(&pipeline, &log.outputs().store, &files, invocation.machine.cores)?;
+    let scratch = Scratch::of(&pipeline.engine, invocation, &invocation.run_id())?;
+    let session = table_session(&pipeline, &log.outputs().store, &files, memory(&pipeline, invocation, &scratch)?)?;
     let query = Query::parse(Path::new("query"), &args.sql).map_err(Problems::from)?;
     let plan = plan(&session, &query, &Bindings::new()).await.map_err(Problems::from)?;
-    let failed = |error: datafusion::error::DataFusionError| Failure::new(Exit::Definition, error);
-    let frame = DataFrame::new(session.state(), plan);
-    let schema = Arc::new(frame.schema().as_arrow().clone());
-    let mut rows = frame.collect().await.map_err(failed)?;
+    let mut rows = rows(&session, &plan).await.map_err(|error| unanswered(error, "while the query was answered"))?;
     if rows.is_empty() {
         // What found nothing still has columns, which are printed.
-        rows.push(RecordBatch::new_empty(schema));
+        rows.push(RecordBatch::new_empty(Arc::new(plan.schema().as_arrow().clone())));
     }
     printed(&rows, output).map_err(|error| Failure::new(Exit::Internal, error))
 }

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datafusion::prelude::{DataFrame, SessionContext};
+use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::checks::Finding;
 use crate::commands::project::{Project, ProjectReport};
+use crate::commands::tables::unanswered;
 use crate::controls::{Amount, Comparison};
-use crate::error::{Exit, Failure};
+use crate::error::Failure;
 use crate::mail;
 use crate::number;
 use crate::pipeline::Pipeline;
 use crate::report::{self, Facts, Placed, Rendered, Table};
+use crate::warehouse::answers::rows;
 use crate::warehouse::bindings::{Bindings, Moment};
 use crate::warehouse::compile::plan;
 use crate::warehouse::inputs::Inputs;
@@ -30,11 +32,9 @@ pub async fn ask(session: &SessionContext, report: &ProjectReport, bindings: &Bi
     let mut tables = Tables::new();
     for (name, query) in &report.queries {
         let plan = plan(session, query, bindings).await.map_err(crate::problem::Problems::from)?;
-        let frame = DataFrame::new(session.state(), plan);
-        let schema = frame.schema().as_arrow().clone();
-        let failed = |error| Failure::new(Exit::Definition, Box::<dyn std::error::Error + Send + Sync>::from(error));
-        let rows = frame.collect().await.map_err(failed)?;
-        tables.insert(name.clone(), Table::from_batches(&schema, &rows, &report.loaded.formats)?);
+        let rows = rows(session, &plan).await.map_err(|error| unanswered(error, "while reports were asked"))?;
+        let schema = plan.schema().as_arrow();
+        tables.insert(name.clone(), Table::from_batches(schema, &rows, &report.loaded.formats)?);
     }
     Ok(tables)
 }

@@ -22,7 +22,7 @@ use crate::commands::record::{RunRecord, RunWork};
 use crate::commands::remote::remote;
 use crate::commands::reports::{Remarks, Said, Tables, ask, figures_sha256, messages};
 use crate::commands::scratch::Scratch;
-use crate::commands::tables::{table_session, written};
+use crate::commands::tables::{Memory, table_session, written};
 use crate::controls::{Audit, Audited, Comparison};
 use crate::error::{Exit, Failure};
 use crate::mail::Transport;
@@ -175,8 +175,7 @@ impl Work for Run<'_> {
 
     async fn build(&mut self) -> Result<Checked, Failure> {
         let pipeline = &self.project.pipeline;
-        let scratch_parent = pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
-        let scratch = Scratch::new(scratch_parent, &self.run_id, &self.invocation.stopping)?;
+        let scratch = Scratch::of(&pipeline.engine, self.invocation, &self.run_id)?;
         let left = if self.force { Left::default() } else { Left::by_last_run(self.log).await? };
         let known = serde_json::from_value(left.audited).unwrap_or_default();
         let reuse = Reuse { definitions: definitions(self.project), parts: left.parts };
@@ -208,8 +207,9 @@ impl Work for Run<'_> {
         self.invocation.progress.stage("reports", self.project.reports.len());
         let Checked { built, remarks, .. } = checked;
         let store = &self.log.outputs().store;
-        let session =
-            table_session(&self.project.pipeline, store, &written(&built.files), self.invocation.machine.cores)?;
+        // The memory of the whole run, of which the tables that it keeps are a part.
+        let memory = Memory { runtime: built.session.runtime_env(), cores: self.invocation.machine.cores };
+        let session = table_session(&self.project.pipeline, store, &written(&built.files), memory)?;
         let said = Said { project: self.project, moment: self.moment, remarks, publication: entry.seq };
         let period = self.moment.period.to_string();
         let mut owed = Vec::new();

@@ -6,8 +6,9 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::commands::invocation::Stopping;
+use crate::commands::invocation::{Invocation, Stopping};
 use crate::error::{Exit, Failure};
+use crate::pipeline::Engine;
 
 /// The file that is locked.
 const LOCK: &str = ".tieout-scratch-lock";
@@ -40,6 +41,15 @@ impl Scratch {
         })?;
         stopping.scratch(&folder);
         Ok(Self { folder, _lock: lock })
+    }
+
+    /// The same inside the folder that a pipeline names, or the system's.
+    ///
+    /// # Errors
+    /// When it cannot be made (exit 74).
+    pub fn of(engine: &Engine, invocation: &Invocation, run_id: &str) -> Result<Self, Failure> {
+        let parent = engine.scratch.as_ref().unwrap_or(&invocation.temporary);
+        Self::new(parent, run_id, &invocation.stopping)
     }
 
     #[must_use]

@@ -22,6 +22,7 @@ mod stopped;
 mod store_faults;
 mod told;
 mod verified;
+mod within_memory;
 mod work;
 
 use std::fs;

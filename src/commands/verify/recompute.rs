@@ -198,8 +198,7 @@ impl Recomputing<'_> {
 
     async fn build(&self, inputs: &Inputs, moment: Moment, changed: &ChangedInputs) -> Result<Vec<Manifest>, Failure> {
         let pipeline = &self.project.pipeline;
-        let parent = pipeline.engine.scratch.as_ref().unwrap_or(&self.invocation.temporary);
-        let scratch = Scratch::new(parent, &self.invocation.run_id(), &self.invocation.stopping)?;
+        let scratch = Scratch::of(&pipeline.engine, self.invocation, &self.invocation.run_id())?;
         let folder = |name: &str| {
             let folder = scratch.path().join(name);
             std::fs::create_dir_all(&folder).map(|()| folder).map_err(|error| Failure::new(Exit::Resources, error))

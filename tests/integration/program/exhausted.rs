@@ -5,6 +5,7 @@ use std::io::{Error, ErrorKind};
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use parquet::errors::ParquetError;
+use tieout::checks::CheckError;
 use tieout::error::{Exit, Failure};
 use tieout::warehouse::build::BuildError;
 
@@ -49,4 +50,17 @@ fn what_ran_out_is_told_with_its_code_and_what_to_give_more_of() {
     assert!(disk.contains("model `ledger` cannot be built"), "{disk}");
     let memory = said(DataFusionError::ResourcesExhausted("no more".to_owned()));
     assert!(memory.starts_with("error[E511]: memory, threads or open files ran out"), "{memory}");
+}
+
+#[test]
+fn what_ran_out_while_a_check_was_asked_is_no_fault_of_the_check() {
+    let failed = |source: DataFusionError| {
+        Failure::from(CheckError::Engine { check: "negative".to_owned(), source: Box::new(source) })
+    };
+    let memory = failed(DataFusionError::ResourcesExhausted("no more".to_owned()));
+    assert_eq!(memory.exit, Exit::Resources);
+    let said = memory.to_string();
+    assert!(said.starts_with("error[E511]: memory, threads or open files ran out while checks were asked"), "{said}");
+    assert!(said.contains("check `negative` failed to run"), "{said}");
+    assert_eq!(failed(DataFusionError::Execution("two rows".to_owned())).exit, Exit::Definition);
 }

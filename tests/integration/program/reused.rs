@@ -16,7 +16,7 @@ const SAME: &str = "the same as before";
 const AGAIN: &str = "computed again";
 
 /// The intakes and periods of which a run says this.
-fn told(ended: &Ended, message: &str) -> Vec<String> {
+pub fn told(ended: &Ended, message: &str) -> Vec<String> {
     let lines = ended.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let said = lines.filter(|line| line["message"] == message);
     said.map(|line| line["part"].as_str().unwrap_or_default().to_owned()).collect()
