@@ -72,7 +72,7 @@ pub async fn findings(
     let mut found = Vec::new();
     for (name, query) in &graph.checks {
         let plan = plan(session, query, bindings).await.map_err(CheckError::Problem)?;
-        let told = answer(session, &plan, |told: &mut Told, rows| told.add(pipeline, name, &rows)).await;
+        let told = answer(session, name, &plan, |told: &mut Told, rows| told.add(pipeline, name, &rows)).await;
         found.extend(told.map_err(|error| engine(name, error))?.findings());
     }
     found.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.check.cmp(&b.check)));

@@ -1,11 +1,11 @@
 //! The same done to many things at once, on threads that are deep enough for queries.
 //!
-//! Every thread is joined, or lives until the process ends; none is let go. The C library looks at a thread once more after it
+//! Every thread of ours is joined, or lives until the process ends; none is let go. The C library looks at a thread once more after it
 //! has let it go, and one with a stack as large as these, which ends at that very moment, has given its memory back by then:
 //! a fault now and then, that ends the process.
 
 use std::collections::BTreeSet;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -39,11 +39,12 @@ pub fn after(threads: usize, needs: &[BTreeSet<usize>], work: impl Fn(usize) + S
         let helper =
             |_| thread::Builder::new().stack_size(PLANNING_STACK).spawn_scoped(scope, || queue.run(&work)).ok();
         let helpers: Vec<_> = (0..more).filter_map(helper).collect();
-        queue.run(&work);
+        let mut ended = catch_unwind(AssertUnwindSafe(|| queue.run(&work)));
         for helper in helpers {
-            if let Err(panic) = helper.join() {
-                resume_unwind(panic);
-            }
+            ended = ended.and(helper.join());
+        }
+        if let Err(panic) = ended {
+            resume_unwind(panic);
         }
     });
 }

@@ -10,8 +10,7 @@ use arrow::util::pretty::pretty_format_batches;
 
 use crate::cli::{OutputFormat, QueryArgs};
 use crate::commands::invocation::Invocation;
-use crate::commands::scratch::Scratch;
-use crate::commands::tables::{memory, published, table_session, unanswered};
+use crate::commands::tables::{Memory, published, table_session, unanswered};
 use crate::error::{Exit, Failure};
 use crate::models::Query;
 use crate::pipeline::Pipeline;
@@ -34,11 +33,12 @@ pub async fn query(args: &QueryArgs, output: OutputFormat, invocation: &Invocati
         return Err(Failure::new(Exit::InputMissing, "nothing is published yet\n  help: `tieout run` publishes"));
     };
     let files = published(&publication).await?;
-    let scratch = Scratch::of(&pipeline.engine, invocation, &invocation.run_id())?;
-    let session = table_session(&pipeline, &log.outputs().store, &files, memory(&pipeline, invocation, &scratch)?)?;
     let query = Query::parse(Path::new("query"), &args.sql).map_err(Problems::from)?;
+    let memory = Memory::to_ask(&pipeline, invocation)?;
+    let session = table_session(&pipeline, &log.outputs().store, &files, &memory)?;
     let plan = plan(&session, &query, &Bindings::new()).await.map_err(Problems::from)?;
-    let mut rows = rows(&session, &plan).await.map_err(|error| unanswered(error, "while the query was answered"))?;
+    let mut rows =
+        rows(&session, "query", &plan).await.map_err(|error| unanswered(error, "while the query was answered"))?;
     if rows.is_empty() {
         // What found nothing still has columns, which are printed.
         rows.push(RecordBatch::new_empty(Arc::new(plan.schema().as_arrow().clone())));

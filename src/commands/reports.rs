@@ -32,7 +32,7 @@ pub async fn ask(session: &SessionContext, report: &ProjectReport, bindings: &Bi
     let mut tables = Tables::new();
     for (name, query) in &report.queries {
         let plan = plan(session, query, bindings).await.map_err(crate::problem::Problems::from)?;
-        let rows = rows(session, &plan).await.map_err(|error| unanswered(error, "while reports were asked"))?;
+        let rows = rows(session, name, &plan).await.map_err(|error| unanswered(error, "while reports were asked"))?;
         let schema = plan.schema().as_arrow();
         tables.insert(name.clone(), Table::from_batches(schema, &rows, &report.loaded.formats)?);
     }

@@ -207,9 +207,9 @@ impl Work for Run<'_> {
         self.invocation.progress.stage("reports", self.project.reports.len());
         let Checked { built, remarks, .. } = checked;
         let store = &self.log.outputs().store;
-        // The memory of the whole run, of which the tables that it keeps are a part.
-        let memory = Memory { runtime: built.session.runtime_env(), cores: self.invocation.machine.cores };
-        let session = table_session(&self.project.pipeline, store, &written(&built.files), memory)?;
+        let pipeline = &self.project.pipeline;
+        let memory = Memory::of_run(&built.session, pipeline, self.invocation.machine);
+        let session = table_session(pipeline, store, &written(&built.files), &memory)?;
         let said = Said { project: self.project, moment: self.moment, remarks, publication: entry.seq };
         let period = self.moment.period.to_string();
         let mut owed = Vec::new();

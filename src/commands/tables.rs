@@ -17,7 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::publication::Publication;
 use crate::warehouse::exit::{engine_exit, failure};
 use crate::warehouse::output::{self, WrittenFile};
-use crate::warehouse::session::{Limits, runtime, session};
+use crate::warehouse::session::{Limits, Machine, runtime, runtime_without_disk, session};
 
 /// A file of a table: where it is in the store, and its size in bytes.
 pub type File = (Path, u64);
@@ -48,22 +48,42 @@ pub async fn published(publication: &Publication) -> Result<Files, Failure> {
     Ok(tables)
 }
 
-/// What a session may use.
+/// What a session may use. It has to outlive the session.
 pub struct Memory {
-    /// Memory and spill space.
-    pub runtime: Arc<RuntimeEnv>,
-    pub cores: usize,
+    runtime: Arc<RuntimeEnv>,
+    /// Of a query.
+    partitions: usize,
+    /// Where a verb that only asks puts what memory does not hold.
+    _scratch: Option<Scratch>,
 }
 
-/// As much as the pipeline and the machine allow, for a verb that only asks.
-///
-/// # Errors
-/// When the scratch folder cannot be used (exit 74).
-pub fn memory(pipeline: &Pipeline, invocation: &Invocation, scratch: &Scratch) -> Result<Memory, Failure> {
-    let machine = invocation.machine;
-    let limits = Limits::of(&pipeline.engine, machine, scratch.path().to_path_buf());
-    let runtime = runtime(&limits).map_err(|error| Failure::new(Exit::Resources, error))?;
-    Ok(Memory { runtime, cores: machine.cores })
+impl Memory {
+    /// What a run has had for its tables, for its reports.
+    #[must_use]
+    pub fn of_run(session: &SessionContext, pipeline: &Pipeline, machine: Machine) -> Self {
+        let partitions = Limits::partitions_here(&pipeline.engine, machine);
+        Self { runtime: session.runtime_env(), partitions, _scratch: None }
+    }
+
+    /// As much as the pipeline and the machine allow, for a verb that only asks. Who only reads may not be allowed to write where
+    /// runs do: then it is the system's folder for temporary files, or memory alone.
+    ///
+    /// # Errors
+    /// When the scratch folder cannot be used (exit 74).
+    pub fn to_ask(pipeline: &Pipeline, invocation: &Invocation) -> Result<Self, Failure> {
+        let (run_id, machine) = (invocation.run_id(), invocation.machine);
+        let scratch = Scratch::of(&pipeline.engine, invocation, &run_id)
+            .or_else(|_| Scratch::new(&invocation.temporary, &run_id, &invocation.stopping));
+        let scratch = scratch.inspect_err(|why| tracing::info!(%why, "nothing can be put on disk")).ok();
+        let memory_bytes = pipeline.engine.memory(machine.memory);
+        let runtime = match &scratch {
+            Some(scratch) => runtime(&Limits::of(&pipeline.engine, machine, scratch.path().to_path_buf())),
+            None => runtime_without_disk(memory_bytes),
+        };
+        let runtime = runtime.map_err(|error| Failure::new(Exit::Resources, error))?;
+        let partitions = Limits::partitions_here(&pipeline.engine, machine);
+        Ok(Self { runtime, partitions, _scratch: scratch })
+    }
 }
 
 /// An error of the engine when it answers queries over tables.
@@ -81,10 +101,10 @@ pub fn table_session(
     pipeline: &Pipeline,
     store: &Arc<dyn ObjectStore>,
     files: &Files,
-    memory: Memory,
+    memory: &Memory,
 ) -> Result<SessionContext, Failure> {
     let internal = |error| Failure::new(Exit::Internal, error);
-    let context = session(memory.runtime, &pipeline.calendar, memory.cores);
+    let context = session(Arc::clone(&memory.runtime), &pipeline.calendar, memory.partitions);
     let url = output::store_url().map_err(internal)?;
     context.register_object_store(url.as_ref(), Arc::clone(store));
     for (name, mart) in &pipeline.models.marts {

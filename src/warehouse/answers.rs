@@ -1,7 +1,8 @@
 //! What checks, reports and people ask of finished tables.
 //!
 //! They keep to the memory as models do: sorts and aggregates go to disk, and joins that do not fit are done once more with
-//! both sides sorted.
+//! both sides sorted. Their rows come in one order, so that nobody sees which of the two it was, nor how many threads there
+//! were.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::DataFusionError;
@@ -10,20 +11,24 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
+use crate::warehouse::execute::own_text;
 use crate::warehouse::joins::{Joins, needs_memory};
+use crate::warehouse::total_order::in_one_order;
 
-/// What `add` makes of the rows of a query, batch by batch. What is held of them is all that grows with the answer.
+/// What `add` makes of the rows of a query, batch by batch. What it holds of them is beside the memory of the engine. `name` is
+/// that of the query in the log.
 ///
 /// # Errors
 /// When the query cannot be planned or executed, or `add` refuses a row.
 pub async fn answer<T: Default>(
     session: &SessionContext,
+    name: &str,
     query: &LogicalPlan,
     add: impl Fn(&mut T, RecordBatch) -> Result<(), DataFusionError>,
 ) -> Result<T, DataFusionError> {
     match attempt(session, query, Joins::InMemory, &add).await {
         Err(error) if needs_memory(&error) => {
-            tracing::info!(why = %error, "asked once more with joins sorted");
+            tracing::info!(query = name, why = %error, "asked once more with joins sorted");
             attempt(session, query, Joins::Sorted, &add).await
         }
         answered => answered,
@@ -37,7 +42,7 @@ async fn attempt<T: Default>(
     add: impl Fn(&mut T, RecordBatch) -> Result<(), DataFusionError>,
 ) -> Result<T, DataFusionError> {
     let state = joins.state(session);
-    let operators = state.create_physical_plan(query).await?;
+    let operators = in_one_order(state.create_physical_plan(query).await?)?;
     let mut rows = execute_stream(operators, state.task_ctx())?;
     let mut answer = T::default();
     while let Some(batch) = rows.try_next().await? {
@@ -50,9 +55,13 @@ async fn attempt<T: Default>(
 ///
 /// # Errors
 /// When the query cannot be planned or executed.
-pub async fn rows(session: &SessionContext, query: &LogicalPlan) -> Result<Vec<RecordBatch>, DataFusionError> {
-    answer(session, query, |rows: &mut Vec<_>, batch| {
-        rows.push(batch);
+pub async fn rows(
+    session: &SessionContext,
+    name: &str,
+    query: &LogicalPlan,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
+    answer(session, name, query, |rows: &mut Vec<_>, batch| {
+        rows.push(own_text(batch)?);
         Ok(())
     })
     .await

@@ -9,6 +9,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 
 use crate::warehouse::pool::floor;
+use crate::warehouse::remote;
 use crate::warehouse::session::memory_of;
 
 /// Which of the two.
@@ -25,11 +26,14 @@ impl Joins {
         if self == Self::InMemory {
             return state;
         }
-        // The engine only sorts for joins of several partitions.
-        let partitions = state.config().target_partitions().max(2);
-        let config = state.config().clone().with_target_partitions(partitions);
+        let memory = memory_of(&context.task_ctx());
         // What each sort keeps back to merge what it has sorted: no more than the floor.
-        let kept_back = floor(memory_of(&context.task_ctx())).min(4 << 20);
+        let kept_back = floor(memory).min(4 << 20);
+        // The engine only sorts for joins of several partitions. Both sides of each are sorted, and all of that together keeps
+        // back an eighth of the memory at most. Elsewhere it is not this memory.
+        let most = if remote::of(&state).is_some() { usize::MAX } else { memory / 16 / kept_back };
+        let partitions = state.config().target_partitions().min(most).max(2);
+        let config = state.config().clone().with_target_partitions(partitions);
         // Small batches, because each sort merges from a batch of every part of it that is on disk.
         let config = config.with_batch_size(2048).with_sort_spill_reservation_bytes(kept_back);
         // A sort of many batches at once gives batches that count all their text each.

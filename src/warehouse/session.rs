@@ -47,11 +47,16 @@ impl Limits {
     #[must_use]
     pub fn of(engine: &Engine, machine: Machine, scratch: PathBuf) -> Self {
         let parallelism = match (engine.parallelism, &engine.cluster) {
-            (0, None) => (machine.cores / 2).max(1),
             (0, Some(_)) => ON_A_CLUSTER,
-            (partitions, _) => partitions,
+            _ => Self::partitions_here(engine, machine),
         };
         Self { memory_bytes: engine.memory(machine.memory), scratch, parallelism }
+    }
+
+    /// Partitions of a query that this machine computes, also where models are computed elsewhere.
+    #[must_use]
+    pub fn partitions_here(engine: &Engine, machine: Machine) -> usize {
+        if engine.parallelism == 0 { (machine.cores / 2).max(1) } else { engine.parallelism }
     }
 }
 
@@ -64,11 +69,21 @@ const MERGED_AT_ONCE: usize = 8;
 /// # Errors
 /// When the scratch folder cannot be used.
 pub fn runtime(limits: &Limits) -> Result<Arc<RuntimeEnv>, DataFusionError> {
-    let disk = DiskManagerBuilder::default()
-        .with_mode(DiskManagerMode::Directories(vec![limits.scratch.clone()]))
-        .with_max_spill_merge_fan_in(MERGED_AT_ONCE);
+    with_disk(limits.memory_bytes, DiskManagerMode::Directories(vec![limits.scratch.clone()]))
+}
+
+/// The same where nothing can be put on disk: what memory does not hold fails.
+///
+/// # Errors
+/// Never, for there is nothing to open.
+pub fn runtime_without_disk(memory_bytes: usize) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+    with_disk(memory_bytes, DiskManagerMode::Disabled)
+}
+
+fn with_disk(memory_bytes: usize, mode: DiskManagerMode) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+    let disk = DiskManagerBuilder::default().with_mode(mode).with_max_spill_merge_fan_in(MERGED_AT_ONCE);
     RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(SharesWithFloor::new(limits.memory_bytes)))
+        .with_memory_pool(Arc::new(SharesWithFloor::new(memory_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()
 }

@@ -6,8 +6,8 @@ use super::reused::told;
 use crate::fixtures::project::Project;
 
 const ROWS: usize = 120_000;
-/// A table in memory of one side takes more than a quarter of it.
-const MEMORY: &str = "engine: {memory: 32MiB, scratch: ../scratch}\ndelivery:\n";
+/// A table in memory of one side takes more of it than a join may hold.
+const MEMORY: &str = "engine: {memory: 32MiB, parallelism: PARTITIONS, scratch: ../scratch}\ndelivery:\n";
 const SORTED: &str = "asked once more with joins sorted";
 /// Every row with its text, joined with every other one of that id.
 const JOINED: &str = "select sum(one.amount) as amount from ledger as one
@@ -25,16 +25,33 @@ fn joins_of_checks_reports_and_queries_that_memory_does_not_hold_are_sorted() {
 
     let in_memory = project.tieout(&["run", "pipelines/postings.yaml", "--period", "2026-10", "--log", "info"]);
     assert_eq!((in_memory.code, told(&in_memory, SORTED).len()), (0, 0), "{in_memory:?}");
-    project.pipeline("delivery:\n", MEMORY);
-    let queried = project.tieout(&["query", "pipelines/postings.yaml", JOINED, "--log", "info"]);
-    assert!(queried.code == 0 && queried.stdout.contains("120000.00"), "{queried:?}");
-    assert_eq!(told(&queried, SORTED).len(), 1, "{queried:?}");
-    let rendered = project.tieout(&["render", "pipelines/postings.yaml", "--to", "rendered", "--log", "info"]);
-    assert_eq!((rendered.code, told(&rendered, SORTED).len()), (0, 1), "{rendered:?}");
 
-    let run = ["run", "pipelines/postings.yaml", "--period", "2026-10", "--force", "--log", "info"];
-    let sorted = project.tieout(&run);
-    assert_eq!((sorted.code, told(&sorted, SORTED).len()), (0, 2), "{sorted:?}");
+    project.pipeline("delivery:\n", MEMORY);
+    for (before, partitions) in [("PARTITIONS", "2"), ("parallelism: 2", "parallelism: 16")] {
+        project.pipeline(before, partitions);
+        let queried = project.tieout(&["query", "pipelines/postings.yaml", JOINED, "--log", "info"]);
+        assert!(queried.code == 0 && queried.stdout.contains("120000.00"), "{queried:?}");
+        assert_eq!(told(&queried, SORTED).len(), 1, "{queried:?}");
+        let rendered = project.tieout(&["render", "pipelines/postings.yaml", "--to", "rendered", "--log", "info"]);
+        assert_eq!((rendered.code, told(&rendered, SORTED).len()), (0, 1), "{rendered:?}");
+        let sorted =
+            project.tieout(&["run", "pipelines/postings.yaml", "--period", "2026-10", "--force", "--log", "info"]);
+        assert_eq!((sorted.code, told(&sorted, SORTED).len()), (0, 2), "{sorted:?}");
+    }
     assert_eq!(project.mails().len(), 1, "the same figures are not mailed again");
     assert_eq!(fs::read_dir(project.path("scratch")).expect("a folder").count(), 0, "nothing is left there");
+}
+
+#[test]
+fn a_query_needs_no_folder_that_it_may_write_to() {
+    let project = Project::new();
+    assert_eq!(project.run().code, 0);
+    project.file("taken", b"a file where a folder should be");
+    project.pipeline("delivery:\n", "engine: {scratch: ../taken}\ndelivery:\n");
+    let query = ["query", "pipelines/postings.yaml", "select amount from ledger"];
+    let taken = project.path("taken").display().to_string();
+    for environment in [vec![], vec![("TMPDIR".to_owned(), taken)]] {
+        let queried = project.tieout_with(&query, &environment);
+        assert!(queried.code == 0 && queried.stdout.contains("10.00"), "{queried:?}");
+    }
 }
