@@ -21,6 +21,7 @@ mod local_time;
 pub mod lookup;
 pub mod marts;
 pub mod measured;
+mod one_order;
 pub mod output;
 pub(crate) mod own_text;
 pub mod packed;

@@ -13,7 +13,7 @@ use futures::TryStreamExt;
 
 use crate::warehouse::execute::own_text;
 use crate::warehouse::joins::{Joins, needs_memory};
-use crate::warehouse::total_order::in_one_order;
+use crate::warehouse::one_order::in_one_order;
 
 /// What `add` makes of the rows of a query, batch by batch. What it holds of them is beside the memory of the engine. `name` is
 /// that of the query in the log.
@@ -26,6 +26,7 @@ pub async fn answer<T: Default>(
     query: &LogicalPlan,
     add: impl Fn(&mut T, RecordBatch) -> Result<(), DataFusionError>,
 ) -> Result<T, DataFusionError> {
+    let query = &in_one_order(query.clone())?;
     match attempt(session, query, Joins::InMemory, &add).await {
         Err(error) if needs_memory(&error) => {
             tracing::info!(query = name, why = %error, "asked once more with joins sorted");
@@ -42,7 +43,7 @@ async fn attempt<T: Default>(
     add: impl Fn(&mut T, RecordBatch) -> Result<(), DataFusionError>,
 ) -> Result<T, DataFusionError> {
     let state = joins.state(session);
-    let operators = in_one_order(state.create_physical_plan(query).await?)?;
+    let operators = state.create_physical_plan(query).await?;
     let mut rows = execute_stream(operators, state.task_ctx())?;
     let mut answer = T::default();
     while let Some(batch) = rows.try_next().await? {

@@ -16,7 +16,6 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
@@ -52,20 +51,6 @@ impl PhysicalOptimizerRule for TotalOrder {
     fn schema_check(&self) -> bool {
         true
     }
-}
-
-/// The same rows in one order: that which they have, or none, and then by all columns. For what a person reads.
-///
-/// # Errors
-/// Never for a plan that is whole.
-pub fn in_one_order(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    if let Some(sorted) = sorted_below(&plan)? {
-        return Ok(sorted);
-    }
-    let Some(order) = LexOrdering::new(with_all(Vec::new(), &plan)) else { return Ok(plan) };
-    let several = plan.properties().output_partitioning().partition_count() > 1;
-    let rows = if several { Arc::new(CoalescePartitionsExec::new(plan)) } else { plan };
-    Ok(Arc::new(SortExec::new(order, rows)))
 }
 
 /// The same operator over rows that are all told apart, when it looks at their order.
@@ -260,37 +245,5 @@ mod tests {
             let same = run(sql, 0, 1, false).await == run(sql, 7, 1, false).await;
             assert!(!same, "the order in which rows come does not matter to: {sql}");
         }
-    }
-
-    /// The rows of a query as a person reads them.
-    async fn read(sql: &str, begin: usize, partitions: usize, in_order: bool) -> String {
-        let context = with_orders(begin, partitions, true);
-        let operators = context.sql(sql).await.expect("a query").create_physical_plan().await.expect("a plan");
-        let operators = if in_order { in_one_order(operators).expect("a plan") } else { operators };
-        let rows = datafusion::physical_plan::collect(operators, context.task_ctx()).await.expect("rows");
-        pretty_format_batches(&rows).expect("text").to_string()
-    }
-
-    #[tokio::test]
-    async fn what_a_person_reads_is_in_one_order_that_begins_with_the_one_asked_for() {
-        let queries = [
-            "select customer, day, amount from orders",
-            "select customer, amount from orders order by day desc",
-            "select customer, sum(amount) as total from orders group by customer",
-            "select day, customer, sum(amount) as total from orders group by day, customer order by day desc",
-            "select customer from orders union all select 'nobody' as customer",
-            "select customer, amount from orders order by customer, day limit 7",
-        ];
-        let mut differ = 0;
-        for sql in queries {
-            let first = read(sql, 0, 1, true).await;
-            for (begin, partitions) in [(0, 3), (7, 1), (16, 3), (29, 2)] {
-                assert_eq!(read(sql, begin, partitions, true).await, first, "{partitions} {sql}");
-                differ += usize::from(read(sql, begin, partitions, false).await != first);
-            }
-        }
-        assert!(differ > 8, "it would be in one order without this: {differ}");
-        let newest = read("select day, customer from orders order by day desc limit 1", 3, 2, true).await;
-        assert!(newest.contains("| 1   | customer 0 |"), "{newest}");
     }
 }
