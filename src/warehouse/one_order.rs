@@ -74,27 +74,14 @@ fn all_columns(rows: &LogicalPlan) -> Vec<SortExpr> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::MemTable;
-    use datafusion::execution::session_state::SessionStateBuilder;
     use datafusion::logical_expr::col;
-    use datafusion::prelude::{SessionConfig, SessionContext};
+    use datafusion::prelude::SessionConfig;
 
     use super::*;
-    use crate::warehouse::build_side::physical_rules;
-
-    /// Thirty orders of three customers on two days, beginning with some of them.
-    fn orders(begin: usize) -> RecordBatch {
-        let mut rows: Vec<i64> = (0..30).collect();
-        rows.rotate_left(begin);
-        let customers = StringArray::from_iter_values(rows.iter().map(|row| format!("customer {}", row % 3)));
-        let days = Int64Array::from_iter_values(rows.iter().map(|row| row / 15));
-        let amounts = Int64Array::from_iter_values(rows.iter().map(|row| row * 7 % 31));
-        let columns: [(&str, ArrayRef); 3] =
-            [("customer", Arc::new(customers)), ("day", Arc::new(days)), ("amount", Arc::new(amounts))];
-        RecordBatch::try_from_iter(columns).expect("columns")
-    }
+    use crate::warehouse::total_order::tests::with_orders;
 
     /// How a query is executed.
     #[derive(Clone, Copy)]
@@ -116,11 +103,7 @@ mod tests {
         let config = SessionConfig::new()
             .with_target_partitions(how.partitions)
             .set_bool("datafusion.optimizer.prefer_hash_join", how.hash_joins);
-        let builder = SessionStateBuilder::new().with_config(config).with_default_features();
-        let context = SessionContext::new_with_state(builder.with_physical_optimizer_rules(physical_rules()).build());
-        let batches = [0, 10, 20].map(|at| orders(how.begin).slice(at, 10));
-        let table = MemTable::try_new(batches[0].schema(), vec![batches.to_vec()]).expect("a table");
-        context.register_table("orders", Arc::new(table)).expect("a new name");
+        let context = with_orders(how.begin, config, true);
         // The engine knows that it is in order, and leaves a sort by it out.
         let in_days = RecordBatch::try_from_iter([("day", Arc::new(Int64Array::from(vec![1, 2, 3, 9])) as ArrayRef)]);
         let in_days = in_days.expect("columns");

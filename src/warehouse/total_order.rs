@@ -167,7 +167,7 @@ fn with_all(mut order: Vec<PhysicalSortExpr>, rows: &Arc<dyn ExecutionPlan>) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -207,9 +207,8 @@ mod tests {
         RecordBatch::try_from_iter(columns).expect("columns")
     }
 
-    /// A session with that many partitions that has the orders.
-    fn with_orders(begin: usize, partitions: usize, rules: bool) -> SessionContext {
-        let config = SessionConfig::new().with_target_partitions(partitions);
+    /// A session that has the orders, beginning with some of them, with the rules of this program or the engine's own.
+    pub fn with_orders(begin: usize, config: SessionConfig, rules: bool) -> SessionContext {
         let rules = if rules { physical_rules() } else { PhysicalOptimizer::new().rules };
         let builder = SessionStateBuilder::new().with_config(config).with_default_features();
         let context = SessionContext::new_with_state(builder.with_physical_optimizer_rules(rules).build());
@@ -221,7 +220,7 @@ mod tests {
 
     /// The rows of a query, in an order of their own.
     async fn run(sql: &str, begin: usize, partitions: usize, rules: bool) -> BTreeSet<String> {
-        let context = with_orders(begin, partitions, rules);
+        let context = with_orders(begin, SessionConfig::new().with_target_partitions(partitions), rules);
         let rows = context.sql(sql).await.expect("a query").collect().await.expect("rows");
         let text = pretty_format_batches(&rows).expect("text").to_string();
         text.lines().map(str::to_owned).collect()
