@@ -75,10 +75,9 @@ impl Memory {
         let scratch = Scratch::of(&pipeline.engine, invocation, &run_id)
             .or_else(|_| Scratch::new(&invocation.temporary, &run_id, &invocation.stopping));
         let scratch = scratch.inspect_err(|why| tracing::info!(%why, "nothing can be put on disk")).ok();
-        let memory_bytes = pipeline.engine.memory(machine.memory);
         let runtime = match &scratch {
             Some(scratch) => runtime(&Limits::of(&pipeline.engine, machine, scratch.path().to_path_buf())),
-            None => runtime_without_disk(memory_bytes),
+            None => runtime_without_disk(pipeline.engine.memory(machine.memory)),
         };
         let runtime = runtime.map_err(|error| Failure::new(Exit::Resources, error))?;
         let partitions = Limits::partitions_here(&pipeline.engine, machine);

@@ -4,7 +4,7 @@
 //! both sides sorted. Their rows come in one order, so that nobody sees which of the two it was, nor how many threads there
 //! were.
 
-use datafusion::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
